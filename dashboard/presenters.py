@@ -1,0 +1,223 @@
+"""Codes of a decision in words for people. The only place that gives words to verdicts; every verdict has some (tested)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.templatetags.numbers import duration, exact_money, plain
+from routerapp.engine.types import Candidate, Decision, TraceStep
+from routerapp.engine.verdicts import Verdict
+
+V = Verdict
+
+# What happened, as the end of a sentence about a candidate or a rule; facts follow after a colon.
+WORDS: Mapping[Verdict, str] = {
+    V.NAME_RESOLVED: "The name the caller sent means this policy",
+    V.ALIAS_RESOLVED: "The name the caller sent is an alias",
+    V.PINNED: "The caller asked for this model by name, so no rule was needed",
+    V.SUB_POLICY_ENTERED: "Another policy decides from here",
+    V.RULE_MATCHED: "Matched",
+    V.RULE_NOT_MATCHED: "Did not match",
+    V.RULE_DISABLED: "Switched off",
+    V.RULE_UNKNOWN: "Cannot be told: content this rule reads was not kept",
+    V.DEFAULT_USED: "No rule matched, so the default was used",
+    V.REJECTED_BY_RULE: "Refused by this rule",
+    V.DEPLOYMENT_DISABLED: "Switched off",
+    V.DRAINING: "Draining: takes no new requests",
+    V.EXCLUDED_BY_REQUEST: "Left out by the request",
+    V.EXCLUDED_BY_CONSTRAINT: "Left out by a constraint",
+    V.KEY_NOT_ALLOWED: "The API key may not use it",
+    V.CONTEXT_TOO_SMALL: "Context window too small",
+    V.OUTPUT_LIMIT_TOO_SMALL: "Cannot write an answer that long",
+    V.MISSING_TOOLS: "Cannot call tools",
+    V.MISSING_VISION: "Cannot read images",
+    V.MISSING_JSON_SCHEMA: "Cannot follow a JSON schema",
+    V.MISSING_STREAMING: "Cannot stream",
+    V.PROVIDER_NOT_ALLOWED: "Provider not allowed",
+    V.MODEL_NOT_ALLOWED: "Model not allowed",
+    V.REGION_NOT_ALLOWED: "Region not allowed",
+    V.RESIDENCY_NOT_ALLOWED: "Data may not be kept there",
+    V.UNPRICED: "Has no price, so no cost limit can be held",
+    V.PRICE_TOO_HIGH: "Price per token over the limit",
+    V.COST_TOO_HIGH: "This request would cost too much there",
+    V.OVER_BUDGET: "Would go over the budget that is left",
+    V.TOO_SLOW: "Slower than allowed",
+    V.QUALITY_UNKNOWN: "Quality unknown, and a least quality is asked for",
+    V.QUALITY_TOO_LOW: "Quality below the least asked for",
+    V.RATE_LIMITED: "Out of requests for this minute",
+    V.AT_CAPACITY: "At its limit of requests in flight",
+    V.IN_COOLDOWN: "In cooldown after failures",
+    V.PROBE_IN_FLIGHT: "Just out of cooldown: one trial request is under way",
+    V.ELIGIBLE: "Eligible",
+    V.COOLDOWN_OVERRIDDEN: "In cooldown, but nothing else was left: reopens soonest",
+    V.PROBE_PERMITTED: "Just out of cooldown: this is the trial request",
+    V.RANKED: "Ranked by the strategy",
+    V.CHOSEN: "Chosen",
+    V.NOT_CHOSEN: "Eligible, ranked lower",
+    V.SPLIT_ARM: "The experiment put this request into an arm",
+    V.TASK_TARGET: "The task has its own target",
+    V.TASK_FALLBACK: "Task without a target, or not sure enough: the fallback was used",
+    V.PER_REQUEST_UNIT: "Nothing to recognise the caller by: drawn anew for each request",
+    V.COLD_START: "Too few measurements: taken as a try",
+    V.FALLBACK_ADDED: "Added as fallback",
+    V.POOL_EMPTY: "The pool names nothing that exists",
+    V.NO_CANDIDATE: "No candidate was left",
+}
+
+GOOD = {V.RULE_MATCHED, V.ELIGIBLE, V.CHOSEN, V.PROBE_PERMITTED, V.NAME_RESOLVED, V.ALIAS_RESOLVED, V.PINNED}
+BAD = {V.REJECTED_BY_RULE, V.NO_CANDIDATE, V.POOL_EMPTY}
+STAGES = {"name": "Name", "policy": "Policy", "rule": "Rule", "default": "Default", "constraint": "Constraints"}
+FACT_WORDS = {"max": "at most", "min": "at least", "ttft": "time to first token"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the trace."""
+
+    stage: str
+    subject: str
+    words: str
+    facts: str
+    tone: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """width and offset are percent of the bar."""
+
+    name: str
+    value: float
+    width: float
+    offset: float
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateLine:
+    deployment: str
+    is_eligible: bool
+    is_chosen: bool
+    role: str
+    words: str
+    facts: str
+    verdict: str
+    score: float | None
+    terms: tuple[Term, ...]
+    is_sum: bool
+    cost_nusd: int | None
+    ttft_ms: float | None
+    probability: float
+    probability_kind: str
+
+
+def words_for(verdict: Verdict) -> str:
+    return WORDS[verdict]
+
+
+def trace_lines(decision: Decision) -> list[Step]:
+    return [_step(step) for step in decision.trace]
+
+
+def candidate_lines(decision: Decision) -> list[CandidateLine]:
+    """The plan's order first, then other eligible ones by score, then those that are out."""
+    places = {step.deployment: place for place, step in reversed(list(enumerate(decision.plan)))}
+    roles = {step.deployment: step.role for step in reversed(decision.plan)}
+
+    def order(candidate: Candidate) -> tuple[Any, ...]:
+        place = places.get(candidate.deployment, len(places))
+        return (place, not candidate.eligible, -(candidate.score or 0), candidate.deployment)
+
+    return [_candidate(one, roles.get(one.deployment, "")) for one in sorted(decision.candidates, key=order)]
+
+
+def headline(decision: Decision) -> str:
+    """The whole decision in one or two sentences."""
+    place = f"rule “{decision.rule_name or decision.rule}”" if decision.rule else "the default"
+    where = f"{place} of {decision.policy} version {decision.policy_version}" if decision.policy else "the name it sent"
+    if decision.policy and not decision.policy_version:
+        where = f"{place} of a draft of {decision.policy}"
+    if decision.outcome == "rejected":
+        return f"Refused by {where}."
+    eligible = sum(one.eligible for one in decision.candidates)
+    total = len(decision.candidates)
+    if decision.outcome == "no_candidate":
+        return f"Decided by {where}: none of {total} candidates was eligible."
+    primary = decision.plan[0].deployment if decision.plan else "nothing"
+    how = f"ranked first by “{decision.strategy}”" if decision.strategy else "first in line"
+    return f"Decided by {where}. {primary} was {how} among {eligible} eligible of {total} candidates."
+
+
+def facts_in_words(facts: Mapping[str, Any]) -> str:
+    """needs 9,000 · has 8,192. Only flat values; what is nested has its own place on the page."""
+    return " · ".join(f"{_name(key)} {_value(key, value)}" for key, value in facts.items() if _is_flat(value))
+
+
+def _step(step: TraceStep) -> Step:
+    tone = "ok" if step.verdict in GOOD else "bad" if step.verdict in BAD else ""
+    stage = STAGES.get(step.stage, step.stage.replace("_", " ").capitalize())
+    return Step(stage, step.subject, WORDS[step.verdict], facts_in_words(step.because), tone, step.verdict.value)
+
+
+def _candidate(candidate: Candidate, role: str) -> CandidateLine:
+    verdict = candidate.verdict
+    words = WORDS[verdict] if not candidate.eligible or not role else {"primary": "Chosen"}.get(role, role.capitalize())
+    if candidate.eligible and not role and verdict in (V.ELIGIBLE, V.CHOSEN):
+        words = "Eligible"
+    terms, is_sum = _terms(candidate)
+    return CandidateLine(
+        deployment=candidate.deployment,
+        is_eligible=candidate.eligible,
+        is_chosen=role == "primary",
+        role=role,
+        words=words,
+        facts=facts_in_words(candidate.detail),
+        verdict=verdict.value,
+        score=candidate.score,
+        terms=terms,
+        is_sum=is_sum,
+        cost_nusd=candidate.estimate.cost_nusd,
+        ttft_ms=candidate.estimate.ttft_ms,
+        probability=candidate.probability,
+        probability_kind=candidate.probability_kind,
+    )
+
+
+def _terms(candidate: Candidate) -> tuple[tuple[Term, ...], bool]:
+    """A stacked bar only where the terms are parts of the score: none negative, and their sum is it."""
+    values = candidate.terms
+    total = sum(values.values())
+    is_sum = bool(values) and candidate.score is not None and abs(total - candidate.score) < 1e-6
+    is_drawn = is_sum and min(values.values()) >= 0
+    scale = 100 / max(total, 1.0)
+    terms, offset = [], 0.0
+    for series, (name, value) in enumerate(values.items(), start=1):
+        width = value * scale if is_drawn else 0.0
+        terms.append(Term(name.replace("_", " "), value, round(width, 3), round(offset, 3), (series - 1) % 8 + 1))
+        offset += width
+    return tuple(terms), is_sum
+
+
+def _name(key: str) -> str:
+    for unit in ("_nusd_per_mtok", "_nusd", "_usd", "_ms", "_tokens"):
+        key = key.removesuffix(unit)
+    return " ".join(FACT_WORDS.get(part, part) for part in key.split("_"))
+
+
+def _value(key: str, value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and key.endswith("_at_ms"):
+        return plain(value)
+    if is_number and key.endswith("_ms"):
+        return duration(value)
+    if isinstance(value, int) and key.endswith("_nusd_per_mtok"):
+        return f"{exact_money(value)} per million tokens"
+    if isinstance(value, int) and is_number and key.endswith("_nusd"):
+        return exact_money(value)
+    return plain(value)
+
+
+def _is_flat(value: Any) -> bool:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return all(not isinstance(item, Mapping | list | tuple) for item in value)
+    return not isinstance(value, Mapping)

@@ -1,0 +1,113 @@
+"""What a rule does, in words. Words only; values are people's and must be escaped where they are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dashboard.condition_words import field_words
+
+STRATEGY_WORDS: Mapping[str, str] = {
+    "ordered": "in the order written",
+    "round_robin": "in turn",
+    "weighted": "at random by weight",
+    "fastest": "the fastest",
+    "cheapest": "the cheapest",
+    "balanced": "balanced",
+    "capability": "the most capable",
+    "contextual": "by task",
+    "consistent_hash": "the same one for the same unit",
+    "split": "split into arms",
+}
+_CONSTRAINT_WORDS: Mapping[str, str] = {
+    "regions": "region {}",
+    "residency": "residency {}",
+    "providers": "provider {}",
+    "models": "model {}",
+    "deployments": "deployment {}",
+    "exclude": "never {}",
+    "max_cost_usd": "cost ≤ ${}",
+    "max_input_usd_per_mtok": "input price ≤ ${} / M",
+    "max_output_usd_per_mtok": "output price ≤ ${} / M",
+    "max_ttft_ms": "first token ≤ {} ms",
+    "min_quality": "quality ≥ {}",
+}
+
+
+def describe_use(use: Any) -> str:
+    """One line: the strategy with its weights, the pool, the fallbacks, how many limits."""
+    if not isinstance(use, Mapping):
+        return "nothing"
+    if "reject" in use:
+        return f"reject with “{use['reject']}”"
+    parts = [f"{strategy_words(use.get('strategy'))} of {pool_words(use.get('pool'))}"]
+    if use.get("fallbacks"):
+        parts.append(f"then {pool_words(use['fallbacks'])}")
+    limits = describe_constraints(use.get("constraints"))
+    return ", ".join([*parts, *limits])
+
+
+def strategy_words(strategy: Any) -> str:
+    if not isinstance(strategy, Mapping):
+        return STRATEGY_WORDS["ordered"]
+    kind = str(strategy.get("kind", ""))
+    words = STRATEGY_WORDS.get(kind, kind)
+    detail = strategy_detail(strategy)
+    return f"{words} ({detail})" if detail else words
+
+
+def strategy_detail(strategy: Mapping[str, Any]) -> str:
+    """Weights, targets or arms in a few words."""
+    if isinstance(strategy.get("weights"), Mapping):
+        return ", ".join(f"{name} {_plain(weight)}" for name, weight in strategy["weights"].items() if weight)
+    if isinstance(strategy.get("targets"), Mapping):
+        return "; ".join(f"{task} → {pool_words(targets)}" for task, targets in strategy["targets"].items())
+    if isinstance(strategy.get("arms"), list | tuple):
+        arms = [arm for arm in strategy["arms"] if isinstance(arm, Mapping)]
+        return ", ".join(f"{arm.get('name')} {_plain(arm.get('weight', 1))}" for arm in arms)
+    return f"by {strategy['on']}" if isinstance(strategy.get("on"), str) else ""
+
+
+def pool_words(references: Any) -> str:
+    if not isinstance(references, list | tuple) or not references:
+        return "nothing"
+    return ", ".join(reference_words(str(one)) for one in references)
+
+
+def reference_words(reference: str) -> str:
+    """all → everything; model:x → x; tag:x → tagged x; policy:x → policy x."""
+    kind, colon, name = reference.partition(":")
+    if not colon:
+        return "everything" if reference == "all" else reference
+    return name if kind in ("model", "deployment") else f"{'tagged' if kind == 'tag' else kind} {name}"
+
+
+def describe_constraints(constraints: Any) -> list[str]:
+    """One phrase a limit."""
+    if not isinstance(constraints, Mapping):
+        return []
+    return [_CONSTRAINT_WORDS.get(name, f"{name} {{}}").format(_plain(value)) for name, value in constraints.items()]
+
+
+def place_words(path: str, names: Mapping[str, str]) -> str:
+    """A problem's path for people: rules[1].when.all[0].value → Rule 2 “spam” › when. names: rule place → name."""
+    head, _, rest = path.partition(".")
+    if head.startswith("rules["):
+        number = head[6:-1]
+        words = f"Rule {int(number) + 1}" if number.isdigit() else head
+        name = names.get(number)
+        head = f"{words} “{name}”" if name else words
+    else:
+        head = field_words(head).replace("_", " ").capitalize() if head else "The policy"
+    return f"{head} › {rest.replace('.', ' › ')}" if rest else head
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " or ".join(_flat(value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _flat(values: Iterable[Any]) -> list[str]:
+    return [_plain(value) for value in values]

@@ -1,0 +1,59 @@
+"""Attempts of one request on a common time axis: where each bar begins and ends, in thousandths of the whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from routerapp.models import AttemptRow, RoutedRequest
+
+WIDTH = 1_000
+NARROWEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """phase: connect, wait (until the first token) or answer."""
+
+    phase: str
+    x: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    attempt: AttemptRow
+    starts_after_ms: int
+    bars: tuple[Bar, ...]
+    is_ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    total_ms: int
+    ticks: tuple[tuple[int, int], ...]
+    lanes: tuple[Lane, ...]
+
+
+def waterfall(row: RoutedRequest, attempts: Sequence[AttemptRow]) -> Waterfall | None:
+    """None when nothing was called."""
+    if not attempts:
+        return None
+    ends = [one.at_ms + one.latency_ms - row.at_ms for one in attempts]
+    total = max(1, row.latency_ms or 0, *ends)
+    lanes = tuple(_lane(one, row.at_ms, total) for one in attempts)
+    ticks = tuple((quarter * WIDTH // 4, quarter * total // 4) for quarter in range(5))
+    return Waterfall(total, ticks, lanes)
+
+
+def _lane(attempt: AttemptRow, begins_ms: int, total: int) -> Lane:
+    start = max(0, attempt.at_ms - begins_ms)
+    end = start + attempt.latency_ms
+    connected = start + min(attempt.connect_ms or 0, attempt.latency_ms)
+    first = start + min(attempt.ttft_ms, attempt.latency_ms) if attempt.ttft_ms is not None else end
+    marks = (("connect", start, connected), ("wait", connected, max(first, connected)), ("answer", first, end))
+    bars = tuple(_bar(phase, a, b, total) for phase, a, b in marks if b > a)
+    return Lane(attempt, start, bars or (_bar("wait", start, start, total),), attempt.status == "ok")
+
+
+def _bar(phase: str, start: int, end: int, total: int) -> Bar:
+    x = min(start * WIDTH // total, WIDTH - NARROWEST)
+    return Bar(phase, x, max(NARROWEST, (end - start) * WIDTH // total))

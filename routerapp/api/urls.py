@@ -1,0 +1,6 @@
+"""Management REST API."""
+
+from django.urls import URLPattern
+
+app_name = "api"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,55 @@
+"""Wiring of the job worker: the application Celery's command line looks for, and when things happen of their own accord.
+
+The schedule is code, not rows. Each entry only opens a job row or wakes stale ones; the work is done by job id.
+"""
+
+import os
+import threading
+import time
+from typing import Any
+
+from celery.schedules import crontab
+from celery.signals import beat_embedded_init
+
+from routerapp.store.broker import celery_application
+
+PARENT_CHECK_SECONDS = 1.0
+
+
+def _every(seconds: float, kind: str, queue: str = "quick") -> dict[str, Any]:
+    return _entry(seconds, kind, queue, expires=seconds)
+
+
+def _entry(schedule: Any, kind: str, queue: str = "quick", expires: float = 3600) -> dict[str, Any]:
+    return {
+        "task": "routerapp.tasks.open_job",
+        "schedule": schedule,
+        "args": (kind, queue),
+        "options": {"expires": expires},
+    }
+
+
+SCHEDULE = {
+    "health checks": _every(30, "health_check"),
+    "evidence refresh": _every(60, "refresh_evidence"),
+    "rollup compaction": _entry(crontab(minute=7), "compact_rollups"),
+    "retention": _entry(crontab(hour=3, minute=20), "retention", "long"),
+    "price refresh": _entry(crontab(hour=4, minute=40), "refresh_prices"),
+    "stale jobs": {"task": "routerapp.tasks.resend_stale_jobs", "schedule": 60.0, "options": {"expires": 60}},
+}
+
+app = celery_application()
+app.conf.beat_schedule = SCHEDULE
+
+
+@beat_embedded_init.connect
+def leave_with_the_worker(**_: Any) -> None:
+    """The scheduler is a child of the worker: it must not outlive it, also when the worker is killed outright."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_SECONDS)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()

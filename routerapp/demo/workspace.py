@@ -1,0 +1,156 @@
+"""The demo workspace's catalogue, policies and keys, written through the same use cases as anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.utils import timezone
+
+from routerapp.engine.money import format_usd
+from routerapp.models import Draft, InstallationState, Policy, ScoreSource, Team
+from routerapp.serving.edit_aliases import set_alias
+from routerapp.serving.edit_catalog import add_deployment, add_language_model, add_price, add_provider
+from routerapp.serving.edit_scores import set_score
+from routerapp.serving.manage_keys import create_key
+from routerapp.serving.permissions import SYSTEM
+from routerapp.serving.publish_policy import create_policy, publish_draft, set_default_policy
+from routerapp.store.prices import find_price
+
+HERE = Path(__file__).parent
+HISTORY_DAYS = 30
+PRICE_SOURCE = "genai-prices"
+# Half the width of the invented scores' intervals.
+SCORE_MARGIN = 0.03
+
+
+def read_catalog() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((HERE / "catalog.yaml").read_text("utf-8"))
+    return content
+
+
+def read_policies() -> list[dict[str, Any]]:
+    content: list[dict[str, Any]] = yaml.safe_load((HERE / "policies.yaml").read_text("utf-8"))
+    return content
+
+
+def make_workspace(now: datetime) -> None:
+    """Everything but the traffic. Call inside one transaction: half a workspace is none."""
+    catalog = read_catalog()
+    for slug in catalog["teams"]:
+        Team.objects.get_or_create(slug=slug, defaults={"name": slug.capitalize()})
+    _make_models(catalog, now)
+    _make_deployments(catalog, now)
+    for name, target in catalog["aliases"].items():
+        set_alias(name, target, by=SYSTEM)
+    _make_policies()
+    for team in catalog["teams"]:
+        create_key(f"Sample {team}", team=team, scopes=["chat"], by=SYSTEM)
+    InstallationState.objects.filter(id=1).update(sample_data=True)
+
+
+def outage_window(catalog: Mapping[str, Any], now: datetime) -> tuple[int, int]:
+    """(from, to) of the outage in history, Unix milliseconds."""
+    outage = catalog["outage"]
+    day = (now - timedelta(days=outage["days_ago"])).replace(hour=0, minute=0, second=0, microsecond=0)
+    start = day + timedelta(hours=outage["from_hour"])
+    return _ms(start), _ms(start + timedelta(hours=outage["hours"]))
+
+
+def _make_models(catalog: Mapping[str, Any], now: datetime) -> None:
+    for provider in catalog["providers"]:
+        add_provider(provider["slug"], name=provider["name"], kind="simulated", by=SYSTEM, is_sample=True)
+    for model in catalog["models"]:
+        fields = {key: model[key] for key in ("name", "vendor", "context_window", "max_output_tokens")}
+        flags = {f"has_{flag}": True for flag in model["flags"]}
+        add_language_model(model["slug"], {**fields, **flags, "has_streaming": True}, by=SYSTEM, is_sample=True)
+        for dimension, value in model["scores"].items():
+            set_score(
+                model["slug"],
+                dimension,
+                value,
+                low=round(value - SCORE_MARGIN, 2),
+                high=round(min(value + SCORE_MARGIN, 1.0), 2),
+                source=ScoreSource.SAMPLE,
+                note="Invented for the demo workspace; measure your own.",
+                by=SYSTEM,
+            )
+
+
+def _make_deployments(catalog: Mapping[str, Any], now: datetime) -> None:
+    models = {model["slug"]: model for model in catalog["models"]}
+    begins, ends = outage_window(catalog, now)
+    for row in catalog["deployments"]:
+        model = models[row["model"]]
+        simulation = dict(row["simulation"])
+        if row["slug"] in catalog["outage"]["deployments"]:
+            simulation["outages"] = [{"from_ms": begins, "to_ms": ends, "error": catalog["outage"]["error"]}]
+        add_deployment(
+            row["slug"],
+            {
+                "name": f"{model['name']} · {row['provider'].removesuffix('-demo')}",
+                "upstream_model": model["upstream"],
+                "region": row["region"],
+                "residency": row["residency"],
+                "tags": row["tags"],
+                "simulation": simulation,
+            },
+            provider=row["provider"],
+            language_model=row["model"],
+            by=SYSTEM,
+            is_sample=True,
+        )
+        _price(row, model, catalog["price_change"], now)
+
+
+def _price(row: Mapping[str, Any], model: Mapping[str, Any], change: Mapping[str, Any], now: datetime) -> None:
+    start = now - timedelta(days=HISTORY_DAYS + 1)
+    if "price" in row:
+        _add_price(row["slug"], row["price"]["input"], row["price"]["output"], None, start, "manual")
+        return
+    price = find_price(model["vendor"], model["upstream"], now)
+    if price is None:
+        raise LookupError(f"The price package lists no price for {model['vendor']} {model['upstream']}.")
+    cached = price.cached_input_nusd_per_mtok
+    rates = (
+        format_usd(price.input_nusd_per_mtok),
+        format_usd(price.output_nusd_per_mtok),
+        None if cached is None else format_usd(cached),
+    )
+    if row["slug"] == change["deployment"]:
+        factor = Decimal(change["factor_before"])
+        before = [None if rate is None else str(Decimal(rate) * factor) for rate in rates]
+        _add_price(row["slug"], str(before[0]), str(before[1]), before[2], start, "sample")
+        start = now - timedelta(days=change["days_ago"])
+    _add_price(row["slug"], *rates, start, PRICE_SOURCE)
+
+
+def _add_price(slug: str, input_usd: str, output_usd: str, cached: str | None, start: datetime, source: str) -> None:
+    add_price(
+        slug,
+        input_usd_per_mtok=input_usd,
+        output_usd_per_mtok=output_usd,
+        cached_input_usd_per_mtok=cached,
+        valid_from=start,
+        source=source,
+        by=SYSTEM,
+    )
+
+
+def _make_policies() -> None:
+    for entry in read_policies():
+        document = {"schema": 1, "policy": entry["slug"], **entry["document"]}
+        create_policy(entry["slug"], entry["name"], document=document, description=entry["description"], by=SYSTEM)
+        draft = Draft.objects.get(policy__slug=entry["slug"])
+        publish_draft(draft.pk, expected_revision=draft.revision, note="Demo workspace", by=SYSTEM)
+        Policy.objects.filter(slug=entry["slug"]).update(is_sample=True)
+        if entry.get("is_default"):
+            set_default_policy(entry["slug"], by=SYSTEM)
+
+
+def _ms(instant: datetime) -> int:
+    return int(instant.astimezone(timezone.get_default_timezone()).timestamp() * 1000)

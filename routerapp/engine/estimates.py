@@ -1,0 +1,96 @@
+"""What one request needs, and what it would read, write, cost and be worth on one model or deployment before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from routerapp.engine.money import attempt_cost, price_at
+from routerapp.engine.types import DeploymentFacts, Estimate, Evidence, Inputs, LanguageModelFacts, LiveDeployment, Price
+
+DEFAULT_OUTPUT_TOKENS = 300
+GENERAL_DIMENSION = "accuracy"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a request asks of a model. max_tokens is the caller's own limit on the answer."""
+
+    prompt_tokens: int
+    max_tokens: int | None = None
+    tools: bool = False
+    vision: bool = False
+    json_schema: bool = False
+    streaming: bool = False
+    task: str = "unknown"
+    tokens_exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What one model would see of one request: tokens in and out, and its quality for the task (None: unknown)."""
+
+    input_tokens: int
+    output_tokens: int
+    quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One deployment's offer at one instant. price None: unpriced."""
+
+    forecast: Forecast
+    price: Price | None
+    estimate: Estimate
+
+
+def need_of(inputs: Inputs) -> Need:
+    features, facts = inputs.features, inputs.facts
+    return Need(
+        features.prompt_tokens,
+        facts.max_tokens,
+        features.wants_tools,
+        features.has_images,
+        facts.needs_json_schema,
+        facts.stream,
+        features.task,
+        features.tokens_exact,
+    )
+
+
+def forecast_for(model: LanguageModelFacts, need: Need, evidence: Evidence, task_dimensions: Mapping[str, str]) -> Forecast:
+    """Corrected prompt length, expected answer length capped by the caller's limit, quality."""
+    factor = 1.0 if need.tokens_exact else evidence.token_correction.get(model.slug, 1.0)
+    expected = expected_output_tokens(model.slug, need.task, evidence)
+    if need.max_tokens is not None:
+        expected = min(expected, need.max_tokens)
+    return Forecast(round(need.prompt_tokens * factor), expected, quality_of(model, need.task, task_dimensions))
+
+
+def expected_output_tokens(model: str, task: str, evidence: Evidence) -> int:
+    """From the closest evidence there is: this model and task, this model, all models, else 300."""
+    known = evidence.expected_output_tokens
+    if not known:
+        return DEFAULT_OUTPUT_TOKENS
+    for key in (f"{model}|{task}", f"{model}|*", "*|*"):
+        if (tokens := known.get(key)) is not None:
+            return round(tokens)
+    return DEFAULT_OUTPUT_TOKENS
+
+
+def quality_of(model: LanguageModelFacts, task: str, task_dimensions: Mapping[str, str]) -> float | None:
+    """Score on the task's dimension, else on accuracy, else the mean of all scores, else unknown."""
+    scores = model.scores
+    if not scores:
+        return None
+    for dimension in (task_dimensions.get(task), GENERAL_DIMENSION):
+        if dimension is not None and (score := scores.get(dimension)) is not None:
+            return score
+    return sum(scores[dimension] for dimension in sorted(scores)) / len(scores)
+
+
+def quote_for(deployment: DeploymentFacts, forecast: Forecast, live: LiveDeployment, now_ms: int) -> Quote:
+    price = price_at(deployment.prices, now_ms)
+    cost = None if price is None else attempt_cost(price, forecast.input_tokens, forecast.output_tokens)
+    ttft_ms = None if live.ttft_ewma_ms is None else float(live.ttft_ewma_ms)
+    return Quote(forecast, price, Estimate(cost, ttft_ms, forecast.output_tokens))

@@ -1,0 +1,84 @@
+"""What a strategy is given and what it gives back. A strategy is a pure function: (options, parameters, moment) -> Ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from routerapp.engine.section import Section
+from routerapp.engine.types import (
+    DeploymentFacts,
+    Effect,
+    Features,
+    LanguageModelFacts,
+    LiveDeployment,
+    RequestFacts,
+    TraceStep,
+)
+from routerapp.engine.verdicts import Verdict
+
+
+class Option(msgspec.Struct):
+    """One eligible deployment while it is being ranked; position is its place in the pool as written.
+
+    A struct, not a dataclass: fifty of them are made for each decision. The strategy fills in the last five fields.
+    """
+
+    slug: str
+    position: int
+    deployment: DeploymentFacts
+    model: LanguageModelFacts
+    live: LiveDeployment
+    quality: float | None
+    cost_nusd: int | None
+    ttft_ms: float | None
+    output_tokens: int
+    verdict: Verdict = Verdict.ELIGIBLE
+    detail: Mapping[str, Any] = {}
+    score: float | None = None
+    terms: Mapping[str, float] = {}
+    probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The rest of what a strategy may read. state_key names the round-robin weights it owns."""
+
+    seed: int
+    rule_id: str
+    state_key: str
+    features: Features
+    facts: RequestFacts
+    round_robin: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Options, best first, with their probability of being first filled in."""
+
+    options: list[Option]
+    probability_kind: str = "deterministic"
+    effects: tuple[Effect, ...] = ()
+    trace: tuple[TraceStep, ...] = ()
+
+
+Rank = Callable[[list[Option], Any, Moment], Ranking]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyKind:
+    """parse reads the strategy's own keys of its section (kind included) into the parameters that rank receives."""
+
+    keys: tuple[str, ...]
+    parse: Callable[[Section], Any]
+    rank: Rank
+
+
+def certain(options: list[Option]) -> list[Option]:
+    """The first option was chosen without chance."""
+    if options:
+        options[0].probability = 1.0
+    return options

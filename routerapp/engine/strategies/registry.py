@@ -1,0 +1,30 @@
+"""Strategy kind -> how to read and rank it. A new strategy is one file and one line here; `split` chooses between uses and is read by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from routerapp.engine.strategies.balanced import BALANCED
+from routerapp.engine.strategies.capability import CAPABILITY
+from routerapp.engine.strategies.cheapest import CHEAPEST
+from routerapp.engine.strategies.consistent_hash import CONSISTENT_HASH
+from routerapp.engine.strategies.contextual import CONTEXTUAL
+from routerapp.engine.strategies.fastest import FASTEST
+from routerapp.engine.strategies.ordered import ORDERED
+from routerapp.engine.strategies.ranking import StrategyKind
+from routerapp.engine.strategies.round_robin import ROUND_ROBIN
+from routerapp.engine.strategies.weighted import WEIGHTED
+
+RANKING_STRATEGIES: Mapping[str, StrategyKind] = {
+    "ordered": ORDERED,
+    "round_robin": ROUND_ROBIN,
+    "weighted": WEIGHTED,
+    "fastest": FASTEST,
+    "cheapest": CHEAPEST,
+    "balanced": BALANCED,
+    "capability": CAPABILITY,
+    "contextual": CONTEXTUAL,
+    "consistent_hash": CONSISTENT_HASH,
+}
+SPLIT = "split"
+AVAILABLE_KINDS = (*RANKING_STRATEGIES, SPLIT)

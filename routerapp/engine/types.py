@@ -1,0 +1,271 @@
+"""The engine's values: what goes into a decision and what comes out. Recorded formats: add fields with defaults, never rename.
+
+Money is integer nano-dollars (_nusd); prices integer nano-dollars per million tokens; instants are integer Unix milliseconds (_ms of UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from routerapp.engine.verdicts import Verdict
+
+ENGINE_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Core facts read from one prompt, computed for every request. Counts are of the whole conversation unless said otherwise."""
+
+    prompt_tokens: int = 0
+    tokens_exact: bool = False
+    task: str = "unknown"
+    task_confidence: float = 0.0
+    task_reasons: tuple[str, ...] = ()
+    complexity: float = 0.0
+    language: str = "unknown"
+    has_code: bool = False
+    has_math: bool = False
+    has_images: bool = False
+    wants_tools: bool = False
+    wants_json: bool = False
+    pii: tuple[str, ...] = ()
+    scan_complete: bool = True
+    turns: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What a rule may read besides the prompt. user and unit are keyed hashes, never the caller's own strings."""
+
+    model: str = "auto"
+    user: str | None = None
+    key: str | None = None
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    stream: bool = False
+    max_tokens: int | None = None
+    needs_json_schema: bool = False
+    unit: str | None = None
+    unit_kind: str = "per_request"
+    tenant_unit: str | None = None
+    prompt_unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything about one request that decide() may read. observations: leaf_id -> truth of a content leaf.
+
+    request_constraints, only, fallbacks: what the caller's extras narrow to; validated by serving.
+    """
+
+    features: Features
+    facts: RequestFacts
+    observations: Mapping[str, bool] = field(default_factory=dict)
+    request_constraints: Mapping[str, Any] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Nano-dollars per million tokens, valid from valid_from_ms until the next price of the deployment starts."""
+
+    input_nusd_per_mtok: int
+    output_nusd_per_mtok: int
+    cached_input_nusd_per_mtok: int | None = None
+    valid_from_ms: int = 0
+    source: str = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModelFacts:
+    slug: str
+    name: str
+    context_window: int
+    max_output_tokens: int | None = None
+    has_tools: bool = False
+    has_vision: bool = False
+    has_json_schema: bool = False
+    has_streaming: bool = True
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentFacts:
+    """One place that serves one model: the thing chosen, cooled down and billed. prices are sorted by valid_from_ms."""
+
+    slug: str
+    model: str
+    provider: str
+    kind: str
+    upstream_model: str
+    region: str = ""
+    residency: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    weight: int = 1
+    prices: tuple[Price, ...] = ()
+    max_in_flight: int | None = None
+    requests_per_minute: int | None = None
+    is_enabled: bool = True
+    is_draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFacts:
+    """One API key as decisions see it. constraints bind every name the key sends, pins included."""
+
+    slug: str
+    team: str = ""
+    scopes: tuple[str, ...] = ("chat",)
+    constraints: Mapping[str, Any] = field(default_factory=dict)
+    default_policy: str | None = None
+    requests_per_minute: int | None = None
+    daily_spend_nusd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Numbers made by jobs. token_correction: model -> factor on bytes/4; expected_output_tokens: "model|task" or "model|*" or "*|*"."""
+
+    revision: str = ""
+    token_correction: Mapping[str, float] = field(default_factory=dict)
+    expected_output_tokens: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDeployment:
+    """Live values of one deployment at the instant of the decision. breaker: closed, open or half_open."""
+
+    in_flight: int = 0
+    ttft_ewma_ms: float | None = None
+    ttft_samples: int = 0
+    success_ewma: float | None = None
+    success_samples: int = 0
+    breaker: str = "closed"
+    reopens_at_ms: int | None = None
+    probes_in_flight: int = 0
+    requests_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Live state read by one decision. round_robin: state key (rule id, or rule id/arm) -> deployment -> smooth weight."""
+
+    deployments: Mapping[str, LiveDeployment] = field(default_factory=dict)
+    round_robin: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    budget_left_nusd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    cost_nusd: int | None = None
+    ttft_ms: float | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A deployment the rule could reach, with its score terms or the reason it is out. probability_kind: exact, numeric, deterministic."""
+
+    deployment: str
+    eligible: bool
+    verdict: Verdict
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    score: float | None = None
+    terms: Mapping[str, float] = field(default_factory=dict)
+    probability: float = 0.0
+    probability_kind: str = "deterministic"
+    estimate: Estimate = Estimate()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """role: primary or fallback (hedge, escalation and shadow are reserved). start_when: now, failed_before_first_byte."""
+
+    deployment: str
+    role: str
+    start_when: str = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """One deadline and one cost ceiling span the whole plan; retries is per deployment."""
+
+    connect_ms: int = 5_000
+    first_token_ms: int = 30_000
+    idle_ms: int = 30_000
+    total_ms: int = 300_000
+    retries: int = 1
+    max_cost_nusd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    name: str
+    arm: str
+    unit: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """Why, as data. because never quotes prompt text: only numbers, codes, names from configuration and leaf ids."""
+
+    stage: str
+    subject: str
+    verdict: Verdict
+    because: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """outcome: routed, rejected or no_candidate. policy_version 0 is a draft. constraints: the merged document every attempt is held to."""
+
+    outcome: str
+    policy: str
+    policy_version: int
+    rule: str
+    rule_name: str
+    strategy: str
+    config: str
+    evidence: str
+    seed: int
+    engine: str
+    features: Features
+    candidates: tuple[Candidate, ...] = ()
+    plan: tuple[PlanStep, ...] = ()
+    limits: PlanLimits = PlanLimits()
+    constraints: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    experiment: Assignment | None = None
+    reject_message: str | None = None
+    trace: tuple[TraceStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRobinAdvance:
+    """Replace the smooth weights under this state key."""
+
+    state_key: str
+    weights: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePermit:
+    """The primary is a half-open deployment: count one probe in flight until its attempt ends."""
+
+    deployment: str
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """Count one request in flight on the primary until its attempt ends."""
+
+    deployment: str
+
+
+Effect = RoundRobinAdvance | ProbePermit | InFlight

@@ -1,0 +1,237 @@
+"""Environment variables of Signalbox: parsed once, refused by name, value and what is allowed.
+
+Also the home of the root secret: one file in the data folder (0600), from which every other key is derived by purpose.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+ROOT_SECRET_BYTES = 32
+LEAST_PASSWORD = 10
+KNOWN = frozenset(
+    {
+        "SIGNALBOX_ADMIN_PASSWORD",
+        "SIGNALBOX_ALLOWED_HOSTS",
+        "SIGNALBOX_DATA_DIR",
+        "SIGNALBOX_DATABASE_URL",
+        "SIGNALBOX_DEMO",
+        "SIGNALBOX_EGRESS_ALLOW",
+        "SIGNALBOX_HOST",
+        "SIGNALBOX_METRICS_TOKEN",
+        "SIGNALBOX_PORT",
+        "SIGNALBOX_PUBLIC_URL",
+        "SIGNALBOX_WORKERS",
+    }
+)
+
+
+class BadSetting(ValueError):
+    """A variable has a value we cannot use."""
+
+    def __init__(self, variable: str, value: str, allowed: str) -> None:
+        super().__init__(f"{variable}={value!r} cannot be used. Allowed: {allowed}.")
+        self.variable = variable
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the operator set. admin_password and root_secret are kept out of repr."""
+
+    data_dir: Path
+    host: str
+    port: int
+    is_demo: bool
+    admin_password: str | None = field(repr=False)
+    allowed_hosts: tuple[str, ...]
+    public_url: str
+    database: dict[str, Any]
+    egress_allow: tuple[str, ...]
+    metrics_token: str | None = field(repr=False)
+    root_secret: bytes = field(repr=False)
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def trusted_origins(self) -> tuple[str, ...]:
+        return (self.public_url,) if self.is_https else ()
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for one purpose; no two purposes share a key (HKDF-SHA256, RFC 5869)."""
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"signalbox/" + purpose.encode()).derive(
+            self.root_secret
+        )
+
+    def secret_key(self, purpose: str) -> str:
+        return base64.urlsafe_b64encode(self.derive(purpose)).decode()
+
+
+def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) -> Environment:
+    """Raises BadSetting for the first variable that cannot be used."""
+    _refuse_unknown(variables)
+    host = _read_host(variables)
+    port = _read_port(variables)
+    data_dir = _read_data_dir(base_dir, variables)
+    public_url = _read_public_url(variables, host, port)
+    return Environment(
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        is_demo=_read_switch(variables, "SIGNALBOX_DEMO", default=True),
+        admin_password=_read_password(variables),
+        allowed_hosts=_read_allowed_hosts(variables, host, public_url),
+        public_url=public_url,
+        database=_read_database(variables, data_dir),
+        egress_allow=_read_egress_allow(variables),
+        metrics_token=variables.get("SIGNALBOX_METRICS_TOKEN") or None,
+        root_secret=_read_root_secret(data_dir / "root.key"),
+    )
+
+
+def _refuse_unknown(variables: Mapping[str, str]) -> None:
+    for name in variables:
+        if name.startswith("SIGNALBOX_") and name not in KNOWN:
+            raise BadSetting(name, variables[name], "one of " + ", ".join(sorted(KNOWN)))
+    workers = variables.get("SIGNALBOX_WORKERS", "1")
+    if workers != "1":
+        raise BadSetting("SIGNALBOX_WORKERS", workers, "1 (more workers are not supported yet)")
+
+
+def _read_host(variables: Mapping[str, str]) -> str:
+    host = variables.get("SIGNALBOX_HOST", "127.0.0.1")
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        raise BadSetting(
+            "SIGNALBOX_HOST", host, "localhost or an IP address of this machine, such as 0.0.0.0"
+        ) from None
+
+
+def _read_port(variables: Mapping[str, str]) -> int:
+    text = variables.get("SIGNALBOX_PORT", "8000")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
+        raise BadSetting("SIGNALBOX_PORT", text, "a whole number from 1 to 65535")
+    return int(text)
+
+
+def _read_switch(variables: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = variables.get(name)
+    if text is None:
+        return default
+    if text not in ("0", "1"):
+        raise BadSetting(name, text, "0 or 1")
+    return text == "1"
+
+
+def _read_password(variables: Mapping[str, str]) -> str | None:
+    password = variables.get("SIGNALBOX_ADMIN_PASSWORD")
+    if password is not None and len(password) < LEAST_PASSWORD:
+        raise BadSetting("SIGNALBOX_ADMIN_PASSWORD", "…", f"at least {LEAST_PASSWORD} characters")
+    return password
+
+
+def _read_data_dir(base_dir: Path, variables: Mapping[str, str]) -> Path:
+    text = variables.get("SIGNALBOX_DATA_DIR")
+    if text == "":
+        raise BadSetting("SIGNALBOX_DATA_DIR", text, "a folder that can be made and written")
+    data_dir = Path(text or base_dir / "data").expanduser().resolve()
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadSetting("SIGNALBOX_DATA_DIR", str(data_dir), f"a folder that can be made ({error.strerror})") from None
+    if not os.access(data_dir, os.W_OK | os.X_OK):
+        raise BadSetting("SIGNALBOX_DATA_DIR", str(data_dir), "a folder that can be written")
+    return data_dir
+
+
+def _read_public_url(variables: Mapping[str, str], host: str, port: int) -> str:
+    text = variables.get("SIGNALBOX_PUBLIC_URL")
+    if text is None:
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{port}"
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise BadSetting("SIGNALBOX_PUBLIC_URL", text, "https://name or http://name, with a port if needed, no path")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _read_allowed_hosts(variables: Mapping[str, str], host: str, public_url: str) -> tuple[str, ...]:
+    named = tuple(part.strip() for part in variables.get("SIGNALBOX_ALLOWED_HOSTS", "").split(",") if part.strip())
+    if "*" in named:
+        raise BadSetting("SIGNALBOX_ALLOWED_HOSTS", "*", "host names separated by commas; a star would trust any Host")
+    ours = ("localhost", "127.0.0.1", "[::1]", host, urlsplit(public_url).hostname or host)
+    return tuple(dict.fromkeys((*ours, *named)))
+
+
+def _read_database(variables: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
+    text = variables.get("SIGNALBOX_DATABASE_URL")
+    if text:
+        scheme = urlsplit(text).scheme
+        raise BadSetting(
+            "SIGNALBOX_DATABASE_URL", f"{scheme}://…", "unset: SQLite in the data folder; other databases come later"
+        )
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(data_dir / "signalbox.sqlite3"),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 5,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
+        },
+    }
+
+
+def _read_egress_allow(variables: Mapping[str, str]) -> tuple[str, ...]:
+    entries = tuple(part.strip() for part in variables.get("SIGNALBOX_EGRESS_ALLOW", "").split(",") if part.strip())
+    for entry in entries:
+        if "://" in entry or entry == "*" or any(character.isspace() for character in entry):
+            raise BadSetting(
+                "SIGNALBOX_EGRESS_ALLOW", entry, "host names, IP addresses or CIDR ranges separated by commas"
+            )
+    return entries
+
+
+def _read_root_secret(path: Path) -> bytes:
+    if not path.exists():
+        _make_root_secret(path)
+    return _parse_root_secret(path)
+
+
+def _make_root_secret(path: Path) -> None:
+    # Written aside and linked: a second process never sees half a key, and the first one wins.
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.urlsafe_b64encode(secrets.token_bytes(ROOT_SECRET_BYTES)))
+    with contextlib.suppress(FileExistsError):
+        os.link(aside, path)
+    aside.unlink()
+
+
+def _parse_root_secret(path: Path) -> bytes:
+    try:
+        secret = base64.urlsafe_b64decode(path.read_bytes())
+    except (binascii.Error, OSError) as error:
+        raise BadSetting(
+            "SIGNALBOX_DATA_DIR", str(path.parent), f"a folder whose root.key can be read ({error})"
+        ) from None
+    if len(secret) != ROOT_SECRET_BYTES:
+        raise BadSetting("SIGNALBOX_DATA_DIR", str(path.parent), "a folder whose root.key holds 32 bytes in base64")
+    return secret

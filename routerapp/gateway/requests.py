@@ -1,0 +1,156 @@
+"""Turns the bytes of one request into a Chat: limits, shape and types, each refusal naming the member it is about.
+
+Members nobody here looks at stay the bytes that were sent: what the upstream gets is spliced from them, so unknown fields pass unharmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from routerapp.engine.chat import Chat, RouterExtras
+from routerapp.gateway.extras import EXTRA_FIELDS, parse_extras
+from routerapp.gateway.json_guard import bad_request, decode_any, decode_fields, malformed
+
+MAX_MESSAGES = 2_000
+MAX_CHOICES = 8
+MAX_MODEL_CHARACTERS = 200
+MAX_TOOLS = 512
+
+_NO_EXTRAS = RouterExtras()
+_messages_decoder = msgspec.json.Decoder(list[dict[str, Any]])
+_numbers = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
+_integers = ("max_tokens", "max_completion_tokens")
+
+
+def parse_chat(body: bytes, headers: Mapping[str, str]) -> Chat:
+    """Raises Refused 400. headers are the caller's, lower-case, without credentials."""
+    fields = decode_fields(body)
+    extras = parse_extras(fields) if not EXTRA_FIELDS.isdisjoint(fields) else _NO_EXTRAS
+    is_streaming = _flag(fields, "stream")
+    _check_numbers(fields)
+    max_tokens, max_completion = (_whole(fields, name, 1, 10_000_000) for name in _integers)
+    _whole(fields, "n", 1, MAX_CHOICES)
+    return Chat(
+        requested_model=_model(fields),
+        fields={name: bytes(raw) for name, raw in fields.items() if name not in EXTRA_FIELDS},
+        messages=_messages(fields),
+        tools=_tools(fields),
+        is_streaming=is_streaming,
+        wants_stream_usage=is_streaming and _wants_usage(fields),
+        max_tokens=max_completion if max_completion is not None else max_tokens,
+        response_format=_response_format(fields),
+        extras=extras,
+        headers=headers,
+        body_bytes=len(body),
+    )
+
+
+def _model(fields: Mapping[str, msgspec.Raw]) -> str:
+    raw = fields.get("model")
+    if raw is None:
+        return "auto"
+    model = decode_any(raw, "model")
+    if not isinstance(model, str) or not 0 < len(model) <= MAX_MODEL_CHARACTERS:
+        raise bad_request("invalid_type", f"model must be text of 1 to {MAX_MODEL_CHARACTERS} characters.", "model")
+    return model
+
+
+def _messages(fields: Mapping[str, msgspec.Raw]) -> tuple[dict[str, Any], ...]:
+    raw = fields.get("messages")
+    if raw is None:
+        raise bad_request("missing_field", "messages is required.", "messages")
+    try:
+        messages = _messages_decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise bad_request("invalid_type", "messages must be a list of objects.", "messages") from None
+    except (ValueError, RecursionError) as error:
+        raise malformed(error, "messages") from None
+    if not 0 < len(messages) <= MAX_MESSAGES:
+        raise bad_request("invalid_value", f"messages must hold 1 to {MAX_MESSAGES:,} messages.", "messages")
+    for index, message in enumerate(messages):
+        _check_message(index, message)
+    return tuple(messages)
+
+
+def _check_message(index: int, message: dict[str, Any]) -> None:
+    role = message.get("role")
+    if not isinstance(role, str) or not role:
+        raise bad_request("invalid_type", f"messages[{index}].role must be text.", f"messages[{index}].role")
+    content = message.get("content")
+    if content is None or isinstance(content, str):
+        return
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        place = f"messages[{index}].content"
+        raise bad_request("invalid_type", f"{place} must be text or a list of parts.", place)
+
+
+def _tools(fields: Mapping[str, msgspec.Raw]) -> tuple[dict[str, Any], ...]:
+    raw = fields.get("tools")
+    if raw is None:
+        return ()
+    tools = decode_any(raw, "tools")
+    if tools is None:
+        return ()
+    if not isinstance(tools, list) or len(tools) > MAX_TOOLS or not all(isinstance(tool, dict) for tool in tools):
+        raise bad_request("invalid_type", f"tools must be a list of at most {MAX_TOOLS} objects.", "tools")
+    return tuple(tools)
+
+
+def _flag(fields: Mapping[str, msgspec.Raw], name: str) -> bool:
+    raw = fields.get(name)
+    if raw is None:
+        return False
+    value = decode_any(raw, name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise bad_request("invalid_type", f"{name} must be true or false.", name)
+
+
+def _whole(fields: Mapping[str, msgspec.Raw], name: str, low: int, high: int) -> int | None:
+    raw = fields.get(name)
+    if raw is None:
+        return None
+    value = decode_any(raw, name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise bad_request("invalid_type", f"{name} must be a whole number.", name)
+    if not low <= value <= high:
+        raise bad_request("invalid_value", f"{name} must be from {low} to {high:,}.", name)
+    return value
+
+
+def _check_numbers(fields: Mapping[str, msgspec.Raw]) -> None:
+    for name, (low, high) in _numbers.items():
+        if name not in fields:
+            continue
+        value = decode_any(fields[name], name)
+        if value is None:
+            continue
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise bad_request("invalid_type", f"{name} must be a number.", name)
+        if not low <= value <= high:
+            raise bad_request("invalid_value", f"{name} must be from {low} to {high}.", name)
+
+
+def _wants_usage(fields: Mapping[str, msgspec.Raw]) -> bool:
+    raw = fields.get("stream_options")
+    options = decode_any(raw, "stream_options") if raw is not None else None
+    if options is None:
+        return False
+    if not isinstance(options, dict):
+        raise bad_request("invalid_type", "stream_options must be an object.", "stream_options")
+    return options.get("include_usage") is True
+
+
+def _response_format(fields: Mapping[str, msgspec.Raw]) -> str | None:
+    raw = fields.get("response_format")
+    form = decode_any(raw, "response_format") if raw is not None else None
+    if form is None:
+        return None
+    if not isinstance(form, dict) or not isinstance(form.get("type"), str):
+        raise bad_request("invalid_type", "response_format must be an object with a type.", "response_format")
+    return str(form["type"])

@@ -1,0 +1,34 @@
+"""The drainer process: journal to database, for ever, or once with --once. Exactly one per data folder."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from routerapp.store.drain import Drainer, DrainerRunning
+
+
+class Command(BaseCommand):
+    help = "Carries journalled requests from the spool into the database."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="take what is there now, then exit")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        try:
+            with Drainer("default", settings.DATA_DIR) as drainer:
+                if options["once"]:
+                    self.stdout.write(f"{drainer.drain_once()} entries committed")
+                    return
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda *_: stop.set())
+                drainer.run_forever(stop)
+                drainer.drain_once()
+        except DrainerRunning as error:
+            raise CommandError(str(error)) from None

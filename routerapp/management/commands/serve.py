@@ -1,0 +1,33 @@
+"""The gateway and dashboard process: uvicorn around routerapp.asgi."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from routerapp.management.parent import exit_with_parent
+
+DRAIN_SECONDS = 60
+
+
+class Command(BaseCommand):
+    help = "Serve the gateway and the dashboard (started by `run`)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        exit_with_parent()
+        uvicorn.run(
+            "routerapp.asgi:application",
+            host=settings.ENVIRONMENT.host,
+            port=settings.ENVIRONMENT.port,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )

@@ -1,0 +1,83 @@
+"""Tables, one file a concept. Import them from here."""
+
+from routerapp.models.access import APIKey, Role, Team, User
+from routerapp.models.audit import AuditEvent
+from routerapp.models.catalog import (
+    Alias,
+    CapabilityScore,
+    Credential,
+    Deployment,
+    Dimension,
+    HealthCheck,
+    LanguageModel,
+    Price,
+    Provider,
+    ProviderKind,
+    ScoreSource,
+)
+from routerapp.models.experiments import Arm, Experiment, ExperimentState
+from routerapp.models.jobs import Job, JobState
+from routerapp.models.policies import Draft, Policy, PolicyVersion, Rule
+from routerapp.models.revisions import ConfigRevision, EvidenceRevision, InstallationState, WorkerReport
+from routerapp.models.traffic import (
+    AttemptRollup,
+    AttemptRow,
+    Body,
+    DecisionInputs,
+    DecisionTrace,
+    Feedback,
+    FeedbackKind,
+    Granularity,
+    Origin,
+    RequestRollup,
+    RoutedRequest,
+    SketchBucket,
+    SpoolOffset,
+    Status,
+)
+
+__all__ = [
+    "APIKey",
+    "Alias",
+    "Arm",
+    "AttemptRollup",
+    "AttemptRow",
+    "AuditEvent",
+    "Body",
+    "CapabilityScore",
+    "ConfigRevision",
+    "Credential",
+    "DecisionInputs",
+    "DecisionTrace",
+    "Deployment",
+    "Dimension",
+    "Draft",
+    "EvidenceRevision",
+    "Experiment",
+    "ExperimentState",
+    "Feedback",
+    "FeedbackKind",
+    "Granularity",
+    "HealthCheck",
+    "InstallationState",
+    "Job",
+    "JobState",
+    "LanguageModel",
+    "Origin",
+    "Policy",
+    "PolicyVersion",
+    "Price",
+    "Provider",
+    "ProviderKind",
+    "RequestRollup",
+    "Role",
+    "RoutedRequest",
+    "Rule",
+    "ScoreSource",
+    "SketchBucket",
+    "SpoolOffset",
+    "Status",
+    "Team",
+    "User",
+    "WorkerReport",
+]

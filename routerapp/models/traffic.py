@@ -1,0 +1,259 @@
+"""What happened: requests, attempts, inputs, traces, bodies, feedback and their rollups.
+
+Names and ids as recorded, no foreign keys to configuration. Only the drainer writes here. Money is integer nano-dollars; null is unknown.
+"""
+
+from django.db import models
+
+
+class Origin(models.TextChoices):
+    LIVE = "live", "Live"
+    PLAYGROUND = "playground", "Playground"
+    SAMPLE = "sample", "Sample data"
+    PROBE = "probe", "Health probe"
+    SHADOW = "shadow", "Shadow"
+
+
+class Status(models.TextChoices):
+    OK = "ok", "OK"
+    UPSTREAM_ERROR = "upstream_error", "Upstream error"
+    TIMEOUT = "timeout", "Timeout"
+    INTERRUPTED = "interrupted", "Interrupted"
+    CANCELLED = "cancelled", "Cancelled"
+    REFUSED_POLICY = "refused_policy", "Refused by policy"
+    REFUSED_LIMIT = "refused_limit", "Refused by limit"
+    REFUSED_BUDGET = "refused_budget", "Refused by budget"
+    NO_CANDIDATE = "no_candidate", "No candidate"
+    INVALID = "invalid", "Invalid"
+
+
+class RoutedRequest(models.Model):
+    """One row per request, narrow, without JSON. id is the decision id (UUIDv7 text, so it sorts by time)."""
+
+    id = models.CharField(primary_key=True, max_length=36)
+    at_ms = models.BigIntegerField(db_index=True)
+    origin = models.CharField(max_length=10, choices=Origin)
+    status = models.CharField(max_length=16, choices=Status)
+    key = models.CharField(max_length=60, blank=True)
+    team = models.CharField(max_length=60, blank=True)
+    user_hash = models.CharField(max_length=64, blank=True)
+    requested_model = models.CharField(max_length=200)
+    policy = models.CharField(max_length=60, blank=True)
+    policy_version = models.IntegerField(default=0)
+    rule = models.CharField(max_length=40, blank=True)
+    rule_name = models.CharField(max_length=100, blank=True)
+    strategy = models.CharField(max_length=30, blank=True)
+    deployment = models.CharField(max_length=100, blank=True)
+    language_model = models.CharField(max_length=100, blank=True)
+    provider = models.CharField(max_length=60, blank=True)
+    experiment = models.CharField(max_length=60, blank=True)
+    arm = models.CharField(max_length=60, blank=True)
+    task = models.CharField(max_length=20, blank=True)
+    language = models.CharField(max_length=10, blank=True)
+    is_streaming = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    http_status = models.PositiveSmallIntegerField(default=0)
+    error_code = models.CharField(max_length=60, blank=True)
+    finish_reason = models.CharField(max_length=30, blank=True)
+    prompt_tokens_estimate = models.IntegerField(default=0)
+    input_tokens = models.IntegerField(null=True)
+    output_tokens = models.IntegerField(null=True)
+    cached_tokens = models.IntegerField(null=True)
+    is_usage_estimated = models.BooleanField(default=False)
+    cost_nusd = models.BigIntegerField(null=True)
+    baseline_cost_nusd = models.BigIntegerField(null=True)
+    ttft_ms = models.IntegerField(null=True)
+    latency_ms = models.IntegerField(null=True)
+    overhead_us = models.IntegerField(null=True)
+
+    class Meta:
+        db_table = "routed_request"
+        indexes = [
+            models.Index(fields=["-at_ms", "-id"], name="request_newest"),
+            models.Index(fields=["status", "-at_ms"], name="request_status"),
+            models.Index(fields=["language_model", "-at_ms"], name="request_model"),
+            models.Index(fields=["policy", "rule", "-at_ms"], name="request_rule"),
+            models.Index(fields=["key", "-at_ms"], name="request_key"),
+            models.Index(fields=["-cost_nusd"], name="request_dearest"),
+        ]
+
+
+class AttemptRow(models.Model):
+    """One upstream call. error_class is empty on success. cost_nusd null is unpriced."""
+
+    id = models.CharField(primary_key=True, max_length=44)
+    request_id = models.CharField(max_length=36, db_index=True)
+    number = models.PositiveSmallIntegerField()
+    role = models.CharField(max_length=12)
+    retry = models.PositiveSmallIntegerField(default=0)
+    at_ms = models.BigIntegerField()
+    deployment = models.CharField(max_length=100)
+    language_model = models.CharField(max_length=100)
+    provider = models.CharField(max_length=60)
+    status = models.CharField(max_length=16, choices=Status)
+    error_class = models.CharField(max_length=40, blank=True)
+    error_message = models.CharField(max_length=300, blank=True)
+    http_status = models.PositiveSmallIntegerField(default=0)
+    connect_ms = models.IntegerField(null=True)
+    ttft_ms = models.IntegerField(null=True)
+    latency_ms = models.IntegerField()
+    input_tokens = models.IntegerField(null=True)
+    output_tokens = models.IntegerField(null=True)
+    cached_tokens = models.IntegerField(null=True)
+    is_usage_estimated = models.BooleanField(default=False)
+    input_nusd_per_mtok = models.BigIntegerField(null=True)
+    output_nusd_per_mtok = models.BigIntegerField(null=True)
+    cached_input_nusd_per_mtok = models.BigIntegerField(null=True)
+    price_source = models.CharField(max_length=100, blank=True)
+    cost_nusd = models.BigIntegerField(null=True)
+    finish_reason = models.CharField(max_length=30, blank=True)
+    upstream_id = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        db_table = "attempt"
+
+
+class DecisionInputs(models.Model):
+    """What decide() was given: zlib of canonical JSON {inputs, live}; with seed, config and evidence it replays to the byte."""
+
+    request_id = models.CharField(primary_key=True, max_length=36)
+    at_ms = models.BigIntegerField(db_index=True)
+    config_revision = models.CharField(max_length=64, db_index=True)
+    evidence_revision = models.CharField(max_length=64, blank=True)
+    seed = models.CharField(max_length=16)
+    engine_version = models.CharField(max_length=10)
+    policy = models.CharField(max_length=60)
+    policy_version = models.IntegerField()
+    document = models.BinaryField()
+
+    class Meta:
+        db_table = "decision_inputs"
+
+
+class DecisionTrace(models.Model):
+    """zlib of the canonical Decision."""
+
+    request_id = models.CharField(primary_key=True, max_length=36)
+    at_ms = models.BigIntegerField(db_index=True)
+    document = models.BinaryField()
+
+    class Meta:
+        db_table = "decision_trace"
+
+
+class Body(models.Model):
+    """Content, off by default: zlib of the redacted request and answer."""
+
+    request_id = models.CharField(primary_key=True, max_length=36)
+    at_ms = models.BigIntegerField(db_index=True)
+    chat = models.BinaryField(null=True)
+    answer = models.BinaryField(null=True)
+
+    class Meta:
+        db_table = "body"
+
+
+class FeedbackKind(models.TextChoices):
+    RATING = "rating", "Rating"
+    BOOLEAN = "boolean", "Good or bad"
+    LABEL = "label", "Label"
+    COMMENT = "comment", "Comment"
+
+
+class Feedback(models.Model):
+    id = models.CharField(primary_key=True, max_length=36)
+    request_id = models.CharField(max_length=36, db_index=True)
+    at_ms = models.BigIntegerField()
+    kind = models.CharField(max_length=10, choices=FeedbackKind)
+    value = models.FloatField(null=True)
+    label = models.CharField(max_length=60, blank=True)
+    comment = models.CharField(max_length=2000, blank=True)
+    source = models.CharField(max_length=60)
+
+    class Meta:
+        db_table = "feedback"
+
+
+class Granularity(models.TextChoices):
+    MINUTE = "minute", "Minute"
+    HOUR = "hour", "Hour"
+    DAY = "day", "Day"
+
+
+class AttemptRollup(models.Model):
+    """Sums over attempts that share every dimension. id is a 63-bit hash of the dimensions."""
+
+    id = models.BigIntegerField(primary_key=True)
+    granularity = models.CharField(max_length=6, choices=Granularity)
+    starts_at_ms = models.BigIntegerField()
+    origin = models.CharField(max_length=10, choices=Origin)
+    deployment = models.CharField(max_length=100)
+    language_model = models.CharField(max_length=100)
+    provider = models.CharField(max_length=60)
+    status = models.CharField(max_length=16)
+    error_class = models.CharField(max_length=40, blank=True)
+    n = models.BigIntegerField()
+    unpriced_n = models.BigIntegerField()
+    estimated_n = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    cost_nusd = models.BigIntegerField()
+
+    class Meta:
+        db_table = "attempt_rollup"
+        indexes = [models.Index(fields=["granularity", "starts_at_ms", "origin"], name="attempt_rollup_time")]
+
+
+class RequestRollup(models.Model):
+    """Sums over requests that share every dimension; what users saw."""
+
+    id = models.BigIntegerField(primary_key=True)
+    granularity = models.CharField(max_length=6, choices=Granularity)
+    starts_at_ms = models.BigIntegerField()
+    origin = models.CharField(max_length=10, choices=Origin)
+    policy = models.CharField(max_length=60)
+    policy_version = models.IntegerField()
+    rule = models.CharField(max_length=40)
+    key = models.CharField(max_length=60)
+    team = models.CharField(max_length=60)
+    task = models.CharField(max_length=20)
+    language_model = models.CharField(max_length=100)
+    status = models.CharField(max_length=16)
+    n = models.BigIntegerField()
+    unpriced_n = models.BigIntegerField()
+    estimated_n = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    cost_nusd = models.BigIntegerField()
+    baseline_n = models.BigIntegerField()
+    baseline_cost_nusd = models.BigIntegerField()
+    baseline_actual_nusd = models.BigIntegerField()
+
+    class Meta:
+        db_table = "request_rollup"
+        indexes = [models.Index(fields=["granularity", "starts_at_ms", "origin"], name="request_rollup_time")]
+
+
+class SketchBucket(models.Model):
+    """n samples of a metric whose value v in milliseconds has ceil(log(v) / log(1.04)) == bucket (v <= 1 is bucket 0)."""
+
+    id = models.BigIntegerField(primary_key=True)
+    rollup_id = models.BigIntegerField(db_index=True)
+    metric = models.CharField(max_length=10)
+    bucket = models.IntegerField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        db_table = "sketch_bucket"
+
+
+class SpoolOffset(models.Model):
+    """How far the drainer has taken each spool; moved in the transaction that writes the rows."""
+
+    spool = models.CharField(primary_key=True, max_length=80)
+    segment = models.BigIntegerField(default=0)
+    offset = models.BigIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "spool_offset"

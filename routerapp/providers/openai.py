@@ -1,0 +1,194 @@
+"""The OpenAI chat dialect, spoken by OpenAI, Groq, Mistral, vLLM, Ollama and most others. Pure: bytes in, bytes out.
+
+What the caller sent goes upstream as the bytes it sent; only the model, policy overrides and stream usage are spliced in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from routerapp.engine.chat import Chat
+from routerapp.providers.base import ChunkFacts, Reply, Target, UpstreamRequest, Usage
+from routerapp.providers.errors import BadAnswer, ProviderError
+from routerapp.providers.failures import error_inside, error_of
+from routerapp.providers.sse import data_of
+
+_NOT_OVERRIDABLE = frozenset({"model", "messages", "stream"})
+_COMMENT = ChunkFacts(is_comment=True)
+_DONE = ChunkFacts(is_done=True)
+
+
+class _Text(msgspec.Struct, gc=False):
+    """A message or a delta: every field in which some upstream puts generated text."""
+
+    content: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    refusal: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Text | None = None
+    message: _Text | None = None
+    finish_reason: str | None = None
+
+
+class _Head(msgspec.Struct, gc=False):
+    id: Any = None
+    model: Any = None
+    choices: list[_Choice] | None = None
+    usage: Any = None
+    error: Any = None
+
+
+_decode = msgspec.json.Decoder(_Head).decode
+
+
+class OpenAIAdapter:
+    kind = "openai"
+
+    def build_request(self, chat: Chat, target: Target, parameters: Mapping[str, Any]) -> UpstreamRequest:
+        headers = {
+            "content-type": "application/json",
+            "accept": "text/event-stream" if chat.is_streaming else "application/json",
+        }
+        if target.credential:
+            headers["authorization"] = f"Bearer {target.credential}"
+        return UpstreamRequest(
+            method="POST",
+            url=target.base_url.rstrip("/") + "/chat/completions",
+            headers=headers,
+            body=build_body(chat, target.upstream_model, parameters),
+            is_streaming=chat.is_streaming,
+            target=target,
+        )
+
+    def read_reply(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+        if not 200 <= status < 300:
+            raise error_of(status, headers, body)
+        head = _read_head(status, body)
+        if not head.choices or any(choice.message is None for choice in head.choices):
+            raise BadAnswer("The upstream's answer has no message.", http_status=status)
+        return Reply(
+            body=body,
+            usage=_usage_of(head.usage),
+            finish_reason=head.choices[0].finish_reason,
+            model=_text(head.model),
+            upstream_id=_text(head.id),
+            text_bytes=sum(_generated_bytes(choice.message) for choice in head.choices),
+        )
+
+    def read_event(self, event: bytes) -> tuple[bytes, ChunkFacts]:
+        data = data_of(event)
+        if data is None:
+            return event, _COMMENT
+        if data.strip() == b"[DONE]":
+            return event, _DONE
+        try:
+            head = _read_head(200, data)
+        except ProviderError as error:
+            return event, ChunkFacts(error=error)
+        return event, _facts_of(head)
+
+
+def build_body(chat: Chat, upstream_model: str, parameters: Mapping[str, Any]) -> bytes:
+    """The caller's fields as sent, spliced: our model, overrides (None removes a field), usage asked for on streams."""
+    replaced: dict[str, bytes | None] = {"model": orjson.dumps(upstream_model)}
+    if chat.is_streaming:
+        replaced["stream"] = b"true"
+        replaced["stream_options"] = _stream_options(chat.fields.get("stream_options"))
+    for name, value in parameters.items():
+        if name not in _NOT_OVERRIDABLE:
+            replaced[name] = None if value is None else orjson.dumps(value)
+    parts = [orjson.dumps(name) + b":" + raw for name, raw in chat.fields.items() if name not in replaced]
+    parts += [orjson.dumps(name) + b":" + raw for name, raw in replaced.items() if raw is not None]
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _stream_options(sent: bytes | None) -> bytes:
+    options = msgspec.json.decode(sent) if sent else None
+    return orjson.dumps({**(options if isinstance(options, dict) else {}), "include_usage": True})
+
+
+def _facts_of(head: _Head) -> ChunkFacts:
+    text_bytes, finished, finish_reason = 0, 0, None
+    for choice in head.choices or ():
+        text_bytes += _generated_bytes(choice.delta)
+        if choice.finish_reason:
+            finished += 1
+            finish_reason = finish_reason or choice.finish_reason
+    usage = _usage_of(head.usage)
+    return ChunkFacts(
+        usage=usage,
+        finish_reason=finish_reason,
+        text_bytes=text_bytes,
+        is_usage_only=usage is not None and not head.choices,
+        finished=finished,
+        model=_text(head.model),
+        upstream_id=_text(head.id),
+    )
+
+
+def _read_head(status: int, data: bytes) -> _Head:
+    """Decoding the few fields we need checks the syntax of all of it. Raises BadAnswer, or the error the body states."""
+    try:
+        head = _decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
+        raise _unreadable(status, data) from problem
+    if head.error:
+        raise error_inside(head.error, data)
+    return head
+
+
+def _unreadable(status: int, data: bytes) -> ProviderError:
+    if data.lstrip()[:1] == b"<":
+        return BadAnswer("The upstream sent a web page instead of an answer (a proxy in between?).", http_status=status)
+    return BadAnswer("The upstream sent something that is not an answer in this dialect.", http_status=status)
+
+
+def _usage_of(usage: Any) -> Usage | None:
+    if not isinstance(usage, dict):
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else usage.get("prompt_cache_hit_tokens")
+    found = Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), _count(cached))
+    return found if found.input_tokens is not None or found.output_tokens is not None else None
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < 1 << 31 else None
+
+
+def _generated_bytes(part: _Text | None) -> int:
+    if part is None:
+        return 0
+    content = part.content
+    total = len(content) if type(content) is str and content.isascii() else _text_bytes(content)
+    if part.tool_calls is not None:
+        total += _text_bytes(part.tool_calls)
+    if part.reasoning_content is not None or part.reasoning is not None:
+        total += _text_bytes(part.reasoning_content or part.reasoning)
+    if part.refusal is not None or part.function_call is not None:
+        total += _text_bytes(part.refusal) + _text_bytes(part.function_call)
+    return total
+
+
+def _text_bytes(value: Any) -> int:
+    """UTF-8 length of all text at any depth: content parts, tool names and arguments."""
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, dict):
+        return sum(_text_bytes(inner) for name, inner in value.items() if name not in ("id", "type"))
+    if isinstance(value, list):
+        return sum(_text_bytes(inner) for inner in value)
+    return 0
+
+
+def _text(value: Any) -> str:
+    return value[:200] if isinstance(value, str) else ""

@@ -1,0 +1,68 @@
+"""Rows that follow from a published document: its rules, and the experiments its split strategies name.
+
+Written in the publish transaction, for queries and statistics; the document stays the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from routerapp.models import Arm, Experiment, ExperimentState, PolicyVersion, Rule
+from routerapp.serving.refusals import invalid
+
+
+def project(version: PolicyVersion) -> None:
+    Rule.objects.bulk_create(
+        Rule(
+            version=version,
+            rule_id=rule["id"],
+            position=position,
+            name=str(rule.get("name") or rule["id"])[:100],
+            is_enabled=rule.get("enabled", True),
+            strategy=str((rule["use"].get("strategy") or {}).get("kind", ""))[:30],
+            document=rule,
+        )
+        for position, rule in enumerate(version.document.get("rules", ()))
+    )
+    _project_experiments(version)
+
+
+def _project_experiments(version: PolicyVersion) -> None:
+    """Experiments this document names run; those only older versions named stop."""
+    named = set()
+    for rule_id, strategy in _splits(version.document):
+        slug = str(strategy.get("experiment") or f"{version.policy.slug}-{rule_id}")[:50]
+        named.add(slug)
+        _project_experiment(version, slug, rule_id, strategy)
+    running = Experiment.objects.filter(policy=version.policy, state=ExperimentState.RUNNING)
+    running.exclude(slug__in=named).update(state=ExperimentState.STOPPED, stopped_at=timezone.now())
+
+
+def _project_experiment(version: PolicyVersion, slug: str, rule_id: str, strategy: Mapping[str, Any]) -> None:
+    experiment, is_new = Experiment.objects.get_or_create(
+        slug=slug, defaults={"name": slug, "policy": version.policy, "rule_id": rule_id}
+    )
+    if not is_new and experiment.policy_id != version.policy_id:
+        raise invalid(
+            f"rules.{rule_id}.use.strategy.experiment", "taken", f"The experiment {slug} belongs to another policy."
+        )
+    experiment.rule_id, experiment.state, experiment.stopped_at = rule_id, ExperimentState.RUNNING, None
+    experiment.save()
+    arms = {str(arm["name"])[:60]: arm for arm in strategy.get("arms", ())}
+    experiment.arms.exclude(name__in=arms).delete()
+    for name, arm in arms.items():
+        Arm.objects.update_or_create(
+            experiment=experiment, name=name, defaults={"weight": max(0, int(arm.get("weight", 1)))}
+        )
+
+
+def _splits(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Rule id and strategy of every split, the default's under the id `default`."""
+    places = [(rule["id"], rule["use"]) for rule in document.get("rules", ()) if rule.get("enabled", True)]
+    for rule_id, use in [*places, ("default", document.get("default") or {})]:
+        strategy = use.get("strategy") or {}
+        if strategy.get("kind") == "split":
+            yield rule_id, strategy

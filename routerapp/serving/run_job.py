@@ -1,0 +1,98 @@
+"""What each kind of job does, and the frame around it: claim, run, close, whatever happens.
+
+A kind is one line in KINDS; its body is one call that returns a sentence for the job's row.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+
+from django.db import transaction
+from django.utils import timezone
+
+from routerapp.engine.types import Price
+from routerapp.models import Job, JobState
+from routerapp.serving import audit
+from routerapp.serving.health_checks import check_deployments
+from routerapp.serving.permissions import Actor
+from routerapp.store import jobs
+from routerapp.store.compaction import compact_rollups
+from routerapp.store.evidence import refresh_evidence
+from routerapp.store.prices import refresh_prices
+from routerapp.store.retention import forget
+
+log = logging.getLogger(__name__)
+Body = Callable[[Job, datetime], str]
+SCHEDULER = Actor(name="scheduler", kind="system", role="admin", address="")
+
+
+def run_job(job_id: int) -> None:
+    """Runs the job if it is still queued; the row says how it ended."""
+    job = jobs.claim(job_id)
+    if job is None:
+        return
+    body = KINDS.get(job.kind)
+    if body is None:
+        jobs.finish(job, JobState.FAILED, f"There is no job kind {job.kind!r}.")
+        return
+    try:
+        message = body(job, timezone.now())
+    except jobs.JobCancelled as cancelled:
+        jobs.finish(job, JobState.CANCELLED, str(cancelled))
+    except Exception as error:
+        log.exception("Job %s (%s) failed.", job.pk, job.kind)
+        jobs.finish(job, JobState.FAILED, f"{type(error).__name__}: {error}")
+    else:
+        jobs.finish(job, JobState.DONE, message)
+
+
+def _refresh_prices(job: Job, now: datetime) -> str:
+    with transaction.atomic():
+        changes = refresh_prices(now)
+        for change in changes:
+            audit.record(
+                SCHEDULER,
+                "price_refreshed",
+                f"deployment:{change.deployment}",
+                before=_rates(change.before),
+                after=_rates(change.after),
+            )
+    return f"{len(changes)} prices changed."
+
+
+def _rates(price: Price) -> dict[str, int | str | None]:
+    return {
+        "input_nusd_per_mtok": price.input_nusd_per_mtok,
+        "output_nusd_per_mtok": price.output_nusd_per_mtok,
+        "cached_input_nusd_per_mtok": price.cached_input_nusd_per_mtok,
+        "source": price.source,
+    }
+
+
+def _refresh_evidence(job: Job, now: datetime) -> str:
+    sha = refresh_evidence()
+    return f"Evidence {sha[:12]} is live." if sha else "Nothing new."
+
+
+def _forget(job: Job, now: datetime) -> str:
+    deleted = forget(now, partial(jobs.report_progress, job))
+    return ", ".join(f"{n} {kind}" for kind, n in deleted.items())
+
+
+def _compact_rollups(job: Job, now: datetime) -> str:
+    return f"{compact_rollups(now)} minute and hour sums dropped; coarser ones stay."
+
+
+KINDS: Mapping[str, Body] = MappingProxyType(
+    {
+        "health_check": check_deployments,
+        "refresh_evidence": _refresh_evidence,
+        "refresh_prices": _refresh_prices,
+        "retention": _forget,
+        "compact_rollups": _compact_rollups,
+    }
+)

@@ -1,0 +1,128 @@
+"""Everything one worker serves with, as one value: snapshot, live state, journal, transport, clock, randomness. Nothing here is global.
+
+A test or the demo builds one by hand on a virtual clock; the ASGI lifespan opens one with startup.open_runtime.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from routerapp.engine.task import TaskClassifier
+from routerapp.engine.task_words import DEFAULT_TASK_WORDS
+from routerapp.providers.base import Adapter, Target, Transport
+from routerapp.providers.clock import Clock
+from routerapp.providers.registry import ADAPTERS
+from routerapp.serving.metrics import Metrics
+from routerapp.serving.recent import RecentRequests
+from routerapp.store.journal import Journal
+from routerapp.store.live import LiveState
+from routerapp.store.snapshot import Snapshot
+
+LEAST_SECONDS_BETWEEN_REFRESHES = 1.0
+LONGEST_DRAIN_SECONDS = 60.0
+# How long a worker serves from a configuration it can no longer confirm, unless settings say otherwise.
+MAX_SNAPSHOT_AGE_SECONDS = 900
+METADATA_STORED = ("team", "app", "feature", "env")
+
+
+class NotReady(Exception):
+    """No snapshot has been read yet."""
+
+
+@dataclass(slots=True)
+class Runtime:
+    """random_bits(n) gives n random bits. reload asks the database for a newer snapshot; None serves what is here for ever."""
+
+    clock: Clock
+    live: LiveState
+    journal: Journal
+    transport: Transport
+    adapters: Mapping[str, Adapter] = field(default_factory=lambda: ADAPTERS)
+    random_bits: Callable[[int], int] = random.SystemRandom().getrandbits
+    metrics: Metrics = field(default_factory=Metrics)
+    recent: RecentRequests = field(default_factory=RecentRequests)
+    reload: Callable[[], Awaitable[None]] | None = None
+    on_close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    is_draining: bool = False
+    in_flight: int = 0
+    confirmed_at: float | None = None
+    classifier: TaskClassifier = field(default_factory=TaskClassifier)
+    _snapshot: Snapshot | None = None
+    _targets: dict[str, Target] = field(default_factory=dict)
+    _refresh: asyncio.Task[None] | None = None
+    _refreshed_at: float = float("-inf")
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The configuration this moment is served by; raises NotReady."""
+        if self._snapshot is None:
+            raise NotReady
+        return self._snapshot
+
+    @property
+    def is_ready(self) -> bool:
+        return self._snapshot is not None and not self.is_draining and not self.is_stale
+
+    @property
+    def is_stale(self) -> bool:
+        """The database has not confirmed the snapshot for longer than a worker may go on."""
+        if self._snapshot is None or self.confirmed_at is None:
+            return False
+        most = self._snapshot.settings.get("max_snapshot_age_seconds", MAX_SNAPSHOT_AGE_SECONDS)
+        return self.clock.monotonic() - self.confirmed_at > float(most)
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Serve from this snapshot from now on; requests that are running keep the one they started with."""
+        previous = self._snapshot
+        words = snapshot.config.task_words
+        if previous is None or previous.config.task_words != words:
+            self.classifier = TaskClassifier({**DEFAULT_TASK_WORDS, **words})
+        self._targets = {}
+        self._snapshot = snapshot
+        self.live.set_deployment_limits(
+            {slug: deployment.requests_per_minute for slug, deployment in snapshot.config.deployments.items()}
+        )
+
+    def target(self, deployment: str) -> Target:
+        """How to reach a deployment, its credential in clear. Raises KeyError or SecretRefused."""
+        target = self._targets.get(deployment)
+        if target is None:
+            secret = self.snapshot.targets[deployment]
+            target = self._targets[deployment] = Target(
+                deployment=deployment,
+                kind=secret.kind,
+                base_url=secret.base_url,
+                upstream_model=secret.upstream_model,
+                credential=secret.open_credential(),
+                simulation=secret.simulation,
+            )
+        return target
+
+    async def refresh(self) -> None:
+        """Look for a newer configuration, at most once a second whoever asks; many who ask at once share one look."""
+        if self.reload is None:
+            return
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.create_task(self._refresh_soon(self.reload))
+        await asyncio.shield(self._refresh)
+
+    async def _refresh_soon(self, reload: Callable[[], Awaitable[None]]) -> None:
+        wait = self._refreshed_at + LEAST_SECONDS_BETWEEN_REFRESHES - self.clock.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        self._refreshed_at = self.clock.monotonic()
+        await reload()
+
+    async def close(self, longest_seconds: float = LONGEST_DRAIN_SECONDS) -> None:
+        """Stop taking requests, let the running ones end for a while, then release everything."""
+        self.is_draining = True
+        deadline = self.clock.monotonic() + longest_seconds
+        while self.in_flight and self.clock.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        for close in self.on_close:
+            await close()
+        await self.transport.close()
+        self.journal.close()

@@ -1,0 +1,201 @@
+"""The drainer: carries what workers journalled from the spool into the database, exactly one per data folder.
+
+While the database is away it waits and loses nothing: an entry leaves memory, and a segment the disk, only after commit.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
+
+from routerapp.models import SpoolOffset
+from routerapp.store.ingest import ingest, rows_of
+from routerapp.store.ledger import Entry, Ledger
+from routerapp.store.spool import BootFolder, Piece, Position, boot_folders, frame
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 500
+FEWEST_ROWS = 50
+LONGEST_TRANSACTION_SECONDS = 0.1
+SHORTEST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 0.25
+LONGEST_OUTAGE_PAUSE_SECONDS = 5.0
+ABANDON_AFTER_SECONDS = 2 * 3600.0
+# The entry is at fault, not the database: waiting would not help.
+REFUSALS = (DataError, IntegrityError, ValueError, OverflowError)
+
+
+class DrainerRunning(RuntimeError):
+    """Another drainer holds this data folder's lock."""
+
+
+class _Boot:
+    """One boot being drained: its place on disk and what of it is not in the database yet."""
+
+    def __init__(self, reader: BootFolder) -> None:
+        self.reader = reader
+        self.ledger = Ledger()
+        self.committed = reader.position
+
+    @property
+    def name(self) -> str:
+        return self.reader.folder.name
+
+
+class Drainer:
+    """Use as a context manager; folder is the data folder. database is a Django alias."""
+
+    def __init__(
+        self,
+        database: str,
+        folder: Path,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._spool = folder / "spool"
+        self._refused = folder / "refused"
+        self._monotonic = monotonic
+        self._boots: dict[str, _Boot] = {}
+        self._most_rows = MOST_ROWS
+        self._lock_descriptor = _lock(folder / "drainer.lock")
+
+    def __enter__(self) -> Drainer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for boot in self._boots.values():
+            boot.reader.close()
+        self._boots.clear()
+        if self._lock_descriptor is not None:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = None
+
+    def drain_once(self) -> int:
+        """Take everything that is there now; returns how many entries were committed. Raises DatabaseError when the database is away."""
+        return sum(self._drain(self._boot(folder)) for folder in boot_folders(self._spool))
+
+    def run_forever(self, stop: threading.Event | None = None) -> None:
+        """Poll often while there is traffic, four times a second when there is none; back off while the database is away."""
+        stop = stop or threading.Event()
+        pause, outage_pause = SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+        while not stop.is_set():
+            try:
+                has_work = self.drain_once() > 0
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("The database is away, waiting %.2f s: %s", outage_pause, error)
+                self._drop_connection()
+                stop.wait(outage_pause)
+                outage_pause = min(2 * outage_pause, LONGEST_OUTAGE_PAUSE_SECONDS)
+                continue
+            outage_pause = LONGEST_PAUSE_SECONDS
+            pause = SHORTEST_PAUSE_SECONDS if has_work else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            stop.wait(pause)
+
+    def _boot(self, folder: Path) -> _Boot:
+        boot = self._boots.get(folder.name)
+        if boot is None:
+            row = SpoolOffset.objects.using(self._database).filter(spool=folder.name).first()
+            position = Position(row.segment, row.offset) if row else Position()
+            boot = self._boots[folder.name] = _Boot(BootFolder(folder, position))
+        return boot
+
+    def _drain(self, boot: _Boot) -> int:
+        is_dead = boot.reader.is_dead
+        committed = self._write_ready(boot)
+        while pieces := boot.reader.read(is_dead=is_dead):
+            for piece in pieces:
+                self._take(boot, piece)
+            committed += self._write_ready(boot)
+        interrupted = boot.ledger.interrupt(None if is_dead else self._monotonic() - ABANDON_AFTER_SECONDS)
+        if interrupted:
+            log.warning("%d requests of boot %s have no end: recorded as interrupted", interrupted, boot.name)
+            committed += self._write_ready(boot)
+        boot.reader.delete_before(boot.committed)
+        if is_dead:
+            boot.reader.delete()
+            del self._boots[boot.name]
+            SpoolOffset.objects.using(self._database).filter(spool=boot.name).delete()
+        return committed
+
+    def _take(self, boot: _Boot, piece: Piece) -> None:
+        if piece.payload is None:
+            log.error("%d damaged bytes in boot %s at %s", len(piece.damaged), boot.name, piece.at)
+            self._set_aside(boot, piece.at, piece.damaged)
+            return
+        try:
+            boot.ledger.take(piece.at, piece.payload, self._monotonic())
+        except (msgspec.DecodeError, ValueError) as error:
+            log.error("An unreadable record in boot %s at %s: %s", boot.name, piece.at, error)
+            self._set_aside(boot, piece.at, frame(piece.payload))
+
+    def _write_ready(self, boot: _Boot) -> int:
+        written = 0
+        while boot.ledger.has_ready:
+            batch = boot.ledger.next_batch(self._most_rows)
+            try:
+                self._write(boot, batch)
+            except REFUSALS as error:
+                self._write_one_by_one(boot, batch, error)
+            written += len(batch)
+        return written
+
+    def _write(self, boot: _Boot, batch: dict[str, Entry]) -> None:
+        position = boot.ledger.low_water(boot.reader.position, without=batch)
+        rows = rows_of(batch.values())
+        started = self._monotonic()
+        ingest(rows, boot.name, position, self._database)
+        took = self._monotonic() - started
+        if took > LONGEST_TRANSACTION_SECONDS:
+            self._most_rows = max(FEWEST_ROWS, self._most_rows // 2)
+        elif took < LONGEST_TRANSACTION_SECONDS / 2:
+            self._most_rows = min(MOST_ROWS, self._most_rows + FEWEST_ROWS)
+        boot.ledger.remove(batch)
+        boot.committed = position
+
+    def _write_one_by_one(self, boot: _Boot, batch: dict[str, Entry], error: Exception) -> None:
+        """One entry the database refuses must not hold up the others: it is set aside as it was written."""
+        if len(batch) > 1:
+            for name, entry in batch.items():
+                try:
+                    self._write(boot, {name: entry})
+                except REFUSALS as own_error:
+                    self._write_one_by_one(boot, {name: entry}, own_error)
+            return
+        for entry in batch.values():
+            log.error("A record in boot %s at %s was refused: %s", boot.name, entry.at, error)
+            self._set_aside(boot, entry.at, b"".join(frame(payload) for payload in entry.payloads))
+        boot.ledger.remove(batch)
+
+    def _set_aside(self, boot: _Boot, at: Position, data: bytes) -> None:
+        self._refused.mkdir(mode=0o700, exist_ok=True)
+        path = self._refused / f"{boot.name}-{at.segment:08d}-{at.offset}.bin"
+        path.write_bytes(data)
+
+    def _drop_connection(self) -> None:
+        connection = connections[self._database]
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+def _lock(path: Path) -> int | None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise DrainerRunning(f"another drainer works on {path.parent}") from None
+    return descriptor

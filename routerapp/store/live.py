@@ -1,0 +1,202 @@
+"""Live state of one gateway worker: what the last minutes were like. In process, exact for this worker, never awaited.
+
+Only the event loop's thread changes it. Decisions read it through view(), which shows each value once and keeps what it showed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from routerapp.engine.breaker import Breaker, BreakerSettings, on_result, state_at
+from routerapp.engine.types import Effect, InFlight, Live, LiveDeployment, ProbePermit, RoundRobinAdvance
+from routerapp.store.limits import CallerLimits, minute_of
+
+TTFT_DECAY_MS = 60_000
+FORGET_TTFT_AFTER_MS = 600_000
+SUCCESS_SAMPLES = 50
+
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class _Deployment:
+    """The mutable record behind LiveDeployment."""
+
+    breaker: Breaker
+    in_flight: int = 0
+    probes: int = 0
+    ttft_ms: float = 0.0
+    ttft_at_ms: int = 0
+    ttft_samples: int = 0
+    success: float = 0.0
+    success_samples: int = 0
+    minute: int = 0
+    minute_requests: int = 0
+
+
+class _Shown(Mapping[str, Value], Generic[Value]):
+    """A mapping that builds a value at its first read and from then on shows the same one: one decision sees one instant."""
+
+    def __init__(self, names: Mapping[str, Any], build: Callable[[str], Value]) -> None:
+        self._names = names
+        self._build = build
+        self._seen: dict[str, Value] = {}
+
+    def __getitem__(self, name: str) -> Value:
+        value = self._seen.get(name)
+        if value is None:
+            if name not in self._names:
+                raise KeyError(name)
+            value = self._seen[name] = self._build(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._names))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class LiveState(CallerLimits):
+    """In-flight, latency, success, breakers and round-robin weights per deployment; minute windows and day spend per key."""
+
+    def __init__(self, settings: BreakerSettings | None = None) -> None:
+        super().__init__()
+        self._settings = settings or BreakerSettings()
+        self._deployments: dict[str, _Deployment] = {}
+        self._round_robin: dict[str, Mapping[str, int]] = {}
+        self._requests_per_minute: dict[str, int] = {}
+
+    def set_deployment_limits(self, requests_per_minute: Mapping[str, int | None]) -> None:
+        """Called when a snapshot is swapped in: deployment -> limit."""
+        self._requests_per_minute = {slug: limit for slug, limit in requests_per_minute.items() if limit is not None}
+        for slug in self._requests_per_minute:
+            self._deployment(slug)
+
+    def view(self, now_ms: int, *, budget_left_nusd: int | None = None) -> Live:
+        """What a decision at now_ms may read. Costs the same for one deployment and for a thousand."""
+        return Live(
+            deployments=_Shown(self._deployments, lambda slug: self._live_deployment(slug, now_ms)),
+            round_robin=_Shown(self._round_robin, self._round_robin.__getitem__),
+            budget_left_nusd=budget_left_nusd,
+        )
+
+    def apply(self, effects: Iterable[Effect]) -> None:
+        """Make a decision's effects true; call before the next await."""
+        for effect in effects:
+            match effect:
+                case RoundRobinAdvance(state_key, weights):
+                    self._round_robin[state_key] = dict(weights)
+                case ProbePermit(slug):
+                    self._deployment(slug).probes += 1
+                case InFlight(slug):
+                    self._deployment(slug).in_flight += 1
+
+    def release(self, effects: Iterable[Effect]) -> None:
+        """Give back the counts of a decision whose primary was never started."""
+        for effect in effects:
+            match effect:
+                case ProbePermit(slug):
+                    self._end_probe(self._deployment(slug))
+                case InFlight(slug):
+                    self._end_flight(self._deployment(slug))
+
+    def attempt_started(
+        self, deployment: str, now_ms: int, *, is_counted: bool = False, is_probe: bool = False
+    ) -> None:
+        """is_counted: the decision's effects have already counted this attempt (and its probe), as for the primary's first one.
+
+        is_probe: a half-open deployment is tried outside the effects, as by a fallback.
+        """
+        state = self._deployment(deployment)
+        if not is_counted:
+            state.in_flight += 1
+            state.probes += is_probe
+        minute = minute_of(now_ms, at_least=state.minute)
+        if minute != state.minute:
+            state.minute, state.minute_requests = minute, 0
+        state.minute_requests += 1
+
+    def attempt_ended(
+        self,
+        deployment: str,
+        now_ms: int,
+        *,
+        ok: bool | None,
+        ttft_ms: float | None = None,
+        is_live: bool = True,
+        is_probe: bool = False,
+        retry_after_ms: int | None = None,
+    ) -> None:
+        """ok None says nothing about the deployment (the caller left, the request was bad). is_live: origin live; others leave no mark."""
+        state = self._deployment(deployment)
+        self._end_flight(state)
+        if is_probe:
+            self._end_probe(state)
+        if not is_live or ok is None:
+            return
+        if ok and ttft_ms is not None:
+            _observe_ttft(state, ttft_ms, now_ms)
+        state.success_samples += 1
+        state.success += (float(ok) - state.success) / min(state.success_samples, SUCCESS_SAMPLES)
+        state.breaker = on_result(state.breaker, ok, now_ms, self._settings, retry_after_ms)
+
+    def requests_this_minute(self, deployment: str, now_ms: int) -> int:
+        state = self._deployments.get(deployment)
+        if state is None or minute_of(now_ms, at_least=state.minute) != state.minute:
+            return 0
+        return state.minute_requests
+
+    def report(self, now_ms: int) -> dict[str, dict[str, Any]]:
+        """Every deployment as plain values, for the heartbeat and /metrics."""
+        names = LiveDeployment.__slots__
+        rows = {slug: self._live_deployment(slug, now_ms) for slug in tuple(self._deployments)}
+        return {slug: {name: getattr(row, name) for name in names} for slug, row in rows.items()}
+
+    def _deployment(self, slug: str) -> _Deployment:
+        state = self._deployments.get(slug)
+        if state is None:
+            state = self._deployments[slug] = _Deployment(Breaker())
+        return state
+
+    def _live_deployment(self, slug: str, now_ms: int) -> LiveDeployment:
+        state = self._deployments[slug]
+        breaker, reopens_at_ms = state_at(state.breaker, now_ms)
+        has_ttft = state.ttft_samples > 0 and now_ms - state.ttft_at_ms < FORGET_TTFT_AFTER_MS
+        limit = self._requests_per_minute.get(slug)
+        return LiveDeployment(
+            in_flight=state.in_flight,
+            ttft_ewma_ms=state.ttft_ms if has_ttft else None,
+            ttft_samples=state.ttft_samples if has_ttft else 0,
+            success_ewma=state.success if state.success_samples else None,
+            success_samples=state.success_samples,
+            breaker=breaker,
+            reopens_at_ms=reopens_at_ms,
+            probes_in_flight=state.probes,
+            requests_left=None if limit is None else max(0, limit - self.requests_this_minute(slug, now_ms)),
+        )
+
+    @staticmethod
+    def _end_flight(state: _Deployment) -> None:
+        state.in_flight = max(0, state.in_flight - 1)
+
+    @staticmethod
+    def _end_probe(state: _Deployment) -> None:
+        state.probes = max(0, state.probes - 1)
+
+
+def _observe_ttft(state: _Deployment, ttft_ms: float, now_ms: int) -> None:
+    """Peak-EWMA (Finagle): a slower answer counts at once and in full, faster ones win back trust as time passes."""
+    age_ms = max(0, now_ms - state.ttft_at_ms)
+    if state.ttft_samples == 0 or age_ms >= FORGET_TTFT_AFTER_MS:
+        state.ttft_ms, state.ttft_samples = ttft_ms, 0
+    elif ttft_ms >= state.ttft_ms:
+        state.ttft_ms = ttft_ms
+    else:
+        keep = math.exp(-age_ms / TTFT_DECAY_MS)
+        state.ttft_ms = state.ttft_ms * keep + ttft_ms * (1 - keep)
+    state.ttft_samples += 1
+    state.ttft_at_ms = now_ms

@@ -1,0 +1,105 @@
+"""List prices from the price package's offline snapshot, as integers; nothing is fetched.
+
+The package costs half a second to import, so only these functions import it. What people enter by hand wins: it is never replaced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+
+from routerapp.engine import types
+from routerapp.models import Deployment, Price
+from routerapp.store.config_document import unix_ms
+from routerapp.store.revisions import record_config_revision
+
+SOURCE = "genai-prices"
+NUSD_PER_USD = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    deployment: str
+    before: types.Price
+    after: types.Price
+
+
+def find_price(vendor: str, model: str, now: datetime, base_url: str = "") -> types.Price | None:
+    """The vendor's list price of a model at `now`; None when the package does not know both. vendor: its id there, such as openai.
+
+    base_url, where given, is tried first: the same model may cost something else at another host. Tiers count from their base.
+    """
+    from genai_prices.data_snapshot import get_snapshot
+
+    snapshot = get_snapshot()
+    for provider_id, url in ((None, base_url), (vendor.lower(), None)):
+        if not provider_id and not url:
+            continue
+        try:
+            _, found = snapshot.find_provider_model(model, None, provider_id, url)
+        except LookupError:
+            continue
+        return _compile(found.get_prices(now), unix_ms(now))
+    return None
+
+
+def _compile(listed: Any, now_ms: int) -> types.Price | None:
+    """Integers per million tokens; None when the model is not sold by input and output token."""
+    input_rate, output_rate = _nusd(listed.input_mtok), _nusd(listed.output_mtok)
+    if input_rate is None or output_rate is None:
+        return None
+    return types.Price(input_rate, output_rate, _nusd(listed.cache_read_mtok), now_ms, SOURCE)
+
+
+def _nusd(rate: Any) -> int | None:
+    usd = getattr(rate, "base", rate)
+    return None if usd is None else int((Decimal(usd) * NUSD_PER_USD).to_integral_value())
+
+
+@transaction.atomic
+def refresh_prices(now: datetime) -> tuple[PriceChange, ...]:
+    """Adds a price from `now` on for each deployment whose latest price came from the package and has changed there since."""
+    latest = Price.objects.filter(deployment=OuterRef("pk")).order_by("-valid_from").values("pk")[:1]
+    rows = Deployment.objects.filter(archived_at=None).annotate(latest=Subquery(latest)).exclude(latest=None)
+    prices = Price.objects.filter(source=SOURCE).in_bulk(rows.values_list("latest", flat=True))
+    changes = []
+    for row in rows.select_related("provider", "language_model").order_by("slug"):
+        current = prices.get(row.latest)
+        if current is None or current.valid_from >= now:
+            continue
+        vendor = row.language_model.vendor or row.provider.slug
+        found = find_price(vendor, row.upstream_model, now, row.base_url or row.provider.base_url)
+        before = _value(current)
+        if found is None or _rates(found) == _rates(before):
+            continue
+        Price.objects.create(
+            deployment=row,
+            input_nusd_per_mtok=found.input_nusd_per_mtok,
+            output_nusd_per_mtok=found.output_nusd_per_mtok,
+            cached_input_nusd_per_mtok=found.cached_input_nusd_per_mtok,
+            valid_from=now,
+            source=SOURCE,
+        )
+        changes.append(PriceChange(row.slug, before, found))
+    if changes:
+        record_config_revision(f"price refresh: {', '.join(change.deployment for change in changes)}")
+    return tuple(changes)
+
+
+def _value(row: Price) -> types.Price:
+    return types.Price(
+        row.input_nusd_per_mtok,
+        row.output_nusd_per_mtok,
+        row.cached_input_nusd_per_mtok,
+        unix_ms(row.valid_from),
+        row.source,
+    )
+
+
+def _rates(price: types.Price) -> tuple[int, int, int | None]:
+    return price.input_nusd_per_mtok, price.output_nusd_per_mtok, price.cached_input_nusd_per_mtok

@@ -1,0 +1,104 @@
+"""Secrets at rest and keyed hashes: the only place that encrypts, decrypts or peppers anything.
+
+One derived key per purpose, and the row's id inside the plaintext: a ciphertext works only for the purpose and row it was made for.
+Never logs or quotes a plaintext.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import transaction
+
+from routerapp.models import InstallationState
+
+CREDENTIAL = "provider-credential"
+API_KEY = "api-key"
+CANARY = "canary"
+
+
+class SecretRefused(Exception):
+    """A ciphertext cannot be used here: other key, other purpose, other row, or damaged."""
+
+
+class WrongDataFolder(Exception):
+    """The database was written with another data folder's key."""
+
+
+def derived_key(purpose: str) -> bytes:
+    """32 bytes for one purpose, derived from the data folder's root secret."""
+    return _derived(settings.ENVIRONMENT.root_secret, purpose)
+
+
+@lru_cache(maxsize=64)
+def _derived(root_secret: bytes, purpose: str) -> bytes:
+    # The root secret is only part of the cache key: another data folder must never be given this one's keys.
+    derived: bytes = settings.ENVIRONMENT.derive(purpose)
+    return derived
+
+
+def _fernet(purpose: str) -> MultiFernet:
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(derived_key(f"secret/{purpose}")))])
+
+
+def encrypt(purpose: str, row_id: str, plaintext: str) -> str:
+    """Ciphertext that decrypts only for the same purpose and row id."""
+    bound = json.dumps([purpose, row_id, plaintext]).encode()
+    return _fernet(purpose).encrypt(bound).decode()
+
+
+def decrypt(purpose: str, row_id: str, ciphertext: str) -> str:
+    """The plaintext; raises SecretRefused when key, purpose or row id differ from those it was encrypted for."""
+    try:
+        bound = json.loads(_fernet(purpose).decrypt(ciphertext.encode()))
+    except InvalidToken:
+        raise SecretRefused(f"The {purpose} of {row_id} was not encrypted with this data folder's key.") from None
+    bound_purpose, bound_row_id, plaintext = bound
+    if (bound_purpose, bound_row_id) != (purpose, row_id):
+        raise SecretRefused(f"The {purpose} of {row_id} was encrypted for another row or purpose.")
+    return str(plaintext)
+
+
+def encrypt_credential(provider: str, credential: str) -> str:
+    """A provider's credential; bound to the provider's slug, which never changes."""
+    return encrypt(CREDENTIAL, provider, credential)
+
+
+def decrypt_credential(provider: str, ciphertext: str) -> str:
+    return decrypt(CREDENTIAL, provider, ciphertext)
+
+
+def keyed_hash(purpose: str, text: str) -> str:
+    """HMAC-SHA-256 under this purpose's derived key, 64 lower-case hex digits."""
+    return hmac.new(derived_key(f"hash/{purpose}"), text.encode(), hashlib.sha256).hexdigest()
+
+
+def hash_key(key: str) -> str:
+    """What is stored of an API key. No slow hash: the key holds 256 random bits."""
+    return keyed_hash(API_KEY, key)
+
+
+def check_canary() -> None:
+    """Proves that database and data folder belong together; writes the canary on the very first start.
+
+    Raises WrongDataFolder when the database's canary does not decrypt with this data folder's key.
+    """
+    with transaction.atomic():
+        state, _ = InstallationState.objects.select_for_update().get_or_create(id=1)
+        if not state.canary:
+            state.canary = encrypt(CANARY, "1", "signalbox")
+            state.save(update_fields=["canary"])
+            return
+    try:
+        decrypt(CANARY, "1", state.canary)
+    except SecretRefused:
+        raise WrongDataFolder(
+            f"The database was made with another key than {settings.DATA_DIR / 'root.key'}. "
+            "Its stored credentials and API keys cannot be used. Start with the data folder that belongs to this database."
+        ) from None
