@@ -51,8 +51,8 @@ def cost_sheet(row: RoutedRequest, attempts: Sequence[AttemptRow]) -> CostSheet 
 def _attempt_cost(attempt: AttemptRow) -> AttemptCost:
     if attempt.input_nusd_per_mtok is None or attempt.output_nusd_per_mtok is None:
         return AttemptCost(attempt, (), None, "unpriced: the deployment had no price at that moment")
-    if attempt.input_tokens is None and attempt.output_tokens is None:
-        return AttemptCost(attempt, (), attempt.cost_nusd, "nothing was used")
+    if not attempt.input_tokens and not attempt.output_tokens:
+        return AttemptCost(attempt, (), attempt.cost_nusd, "no tokens were used")
     price = Price(attempt.input_nusd_per_mtok, attempt.output_nusd_per_mtok, attempt.cached_input_nusd_per_mtok)
     used = (attempt.input_tokens or 0, attempt.output_tokens or 0, attempt.cached_tokens or 0)
     computed = attempt_cost(price, *used)

@@ -10,9 +10,31 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from routerapp.engine.vocabulary import FIELD_BY_NAME, OPERATOR_BY_NAME, OPERATORS, Field
+from dashboard.condition_words import field_words
+from routerapp.engine.vocabulary import FIELD_BY_NAME, FIELDS, OPERATOR_BY_NAME, OPERATORS, Field
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?\Z", re.ASCII)
+
+_GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("What the prompt is", ("task", "task_confidence", "complexity", "language", "prompt_tokens", "turns")),
+    ("What it contains", ("has_code", "has_math", "has_images", "wants_tools", "wants_json", "pii")),
+    ("Its text", ("text", "conversation", "system")),
+    ("Who asks", ("key", "team", "user", "tags", "metadata", "header")),
+    ("How it is asked", ("model", "stream", "max_tokens")),
+    ("When", ("hour", "weekday")),
+)
+
+
+def _field_groups() -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """Every field of the vocabulary once; those no group names come last."""
+    named = {name for _, names in _GROUPS for name in names}
+    groups = [*_GROUPS, ("More", tuple(field.name for field in FIELDS if field.name not in named))]
+    return tuple(
+        (label, tuple((name, field_words(name)) for name in names if name in FIELD_BY_NAME)) for label, names in groups
+    )
+
+
+FIELD_GROUPS = _field_groups()
 
 
 def known_field(name: str) -> Field | None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made
 from typing import Any
 
 from dashboard.condition_controls import (
+    FIELD_GROUPS,
     control_of,
     known_field,
     list_items,
@@ -18,12 +20,15 @@ from dashboard.condition_controls import (
     read_values,
     write_value,
 )
+from dashboard.condition_words import OPERATOR_WORDS
 from dashboard.nested_fields import Fields
 from routerapp.engine.vocabulary import Field
 
 GROUP_KINDS = ("all", "any", "not")
 NAMED_FIELDS = ("metadata", "header")
 FIRST_LEAF = ("task", "in")
+# What a field starts with when its old operator does not fit it.
+PREFERRED = ("in", "intersects", "gte", "contains", "eq")
 MAX_NODES = 1_000
 
 
@@ -39,10 +44,10 @@ class ConditionForm:
     field: str = ""
     name: str = ""
     op: str = ""
-    values: list[str] = field(default_factory=list)
-    children: list[ConditionForm] = field(default_factory=list)
+    values: list[str] = made(default_factory=list)
+    children: list[ConditionForm] = made(default_factory=list)
     place: str = ""
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = made(default_factory=list)
 
     @property
     def is_group(self) -> bool:
@@ -82,6 +87,24 @@ class ConditionForm:
     def chosen(self) -> list[str]:
         return list_items(self.values)
 
+    @property
+    def all_choices(self) -> tuple[str, ...]:
+        """The field's choices, and chosen values that are none of them, so that nothing is dropped in silence."""
+        known = self.spec.choices if self.spec else ()
+        return (*known, *(value for value in self.chosen if value not in known))
+
+    @property
+    def line_count(self) -> int:
+        return min(max(len(self.chosen) + 1, 2), 8)
+
+    @property
+    def field_groups(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+        return FIELD_GROUPS
+
+    @property
+    def operator_words(self) -> list[tuple[str, str]]:
+        return [(op, OPERATOR_WORDS.get(op, op)) for op in self.operators]
+
     def walk(self) -> Iterator[ConditionForm]:
         yield self
         for child in self.children:
@@ -100,8 +123,8 @@ def read_condition(fields: Fields, path: str = "when") -> ConditionForm:
     elif node.kind == "leaf":
         node.field, node.name = fields.one("field"), fields.one("name")
         node.op = fields.one("op")
-        if node.operators and node.op not in node.operators:
-            node.op = node.operators[0]
+        if node.op not in node.operators:
+            node.op = next((op for op in PREFERRED if op in node.operators), node.operators[0])
         node.values = [value.replace("\r\n", "\n") for value in fields.at("value").values]
     return node
 
@@ -126,9 +149,7 @@ def condition_from_document(document: Any, path: str = "when") -> ConditionForm:
 
 def _group(path: str, kind: str, children: Iterable[Any]) -> ConditionForm:
     node = ConditionForm(path, kind)
-    node.children = [
-        condition_from_document(child, f"{path}.{number}") for number, child in enumerate(children)
-    ]
+    node.children = [condition_from_document(child, f"{path}.{number}") for number, child in enumerate(children)]
     return node
 
 
@@ -221,4 +242,3 @@ def place_problems(root: ConditionForm, problems: Mapping[str, str]) -> set[str]
                 nodes[place].problems.append(message)
             placed.add(path)
     return placed
-

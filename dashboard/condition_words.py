@@ -33,6 +33,8 @@ FIELD_WORDS: Mapping[str, str] = {
     "key": "API key",
     "team": "team",
     "tags": "tags",
+    "metadata": "metadata entry",
+    "header": "request header",
     "hour": "hour",
     "weekday": "weekday",
     "stream": "is streaming",

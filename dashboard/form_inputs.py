@@ -204,5 +204,7 @@ class RangeRows:
             numbers = [as_number(low), as_number(high)]
             if None in numbers:
                 self.problems.append("A scale needs a number at both ends.")
-            found[name] = [typed if number is None else number for number, typed in zip(numbers, (low, high), strict=True)]
+            found[name] = [
+                typed if number is None else number for number, typed in zip(numbers, (low, high), strict=True)
+            ]
         return found

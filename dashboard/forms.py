@@ -107,7 +107,9 @@ class RequestFilterForm(RangeForm):
             asked = self.data.get(name)
             # Archived or unknown names stay askable: traffic keeps names as recorded.
             names = known if not asked or asked in known else [*known, asked]
-            self.fields[name].choices = [ANY, *((slug, slug) for slug in names)]
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [ANY, *((slug, slug) for slug in names)]
         self.fields["id"].widget.attrs |= {"placeholder": "0193…", "data-first-filter": "", "autocomplete": "off"}
         self.fields["min_cost"].widget.attrs |= {"placeholder": "0.02", "inputmode": "decimal"}
 

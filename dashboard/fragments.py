@@ -10,6 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
+from django_htmx.middleware import HtmxDetails
+
+from routerapp.models import User
+
+
+class PageRequest(HttpRequest):
+    """A request as the middleware leaves it for the pages of people who are signed in."""
+
+    htmx: HtmxDetails
+    user: User
 
 
 def render_page(

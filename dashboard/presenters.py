@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.templatetags.numbers import duration, exact_money, plain
+from dashboard.rule_book import RuleBook
+from dashboard.templatetags.numbers import duration, exact_money, moment, plain
 from routerapp.engine.types import Candidate, Decision, TraceStep
 from routerapp.engine.verdicts import Verdict
 
@@ -25,6 +26,7 @@ WORDS: Mapping[Verdict, str] = {
     V.DEPLOYMENT_DISABLED: "Switched off",
     V.DRAINING: "Draining: takes no new requests",
     V.EXCLUDED_BY_REQUEST: "Left out by the request",
+    V.EXCLUDED_BY_CONSTRAINT: "Left out by a constraint",
     V.EXCLUDED_BY_CONSTRAINT: "Left out by a constraint",
     V.KEY_NOT_ALLOWED: "The API key may not use it",
     V.CONTEXT_TOO_SMALL: "Context window too small",
@@ -64,10 +66,11 @@ WORDS: Mapping[Verdict, str] = {
     V.NO_CANDIDATE: "No candidate was left",
 }
 
+WORDS_BY_CODE = {verdict.value: words for verdict, words in WORDS.items()}
 GOOD = {V.RULE_MATCHED, V.ELIGIBLE, V.CHOSEN, V.PROBE_PERMITTED, V.NAME_RESOLVED, V.ALIAS_RESOLVED, V.PINNED}
+ABOUT_A_CONDITION = {V.RULE_MATCHED, V.RULE_NOT_MATCHED, V.RULE_UNKNOWN, V.RULE_DISABLED, V.REJECTED_BY_RULE}
 BAD = {V.REJECTED_BY_RULE, V.NO_CANDIDATE, V.POOL_EMPTY}
-STAGES = {"name": "Name", "policy": "Policy", "rule": "Rule", "default": "Default", "constraint": "Constraints"}
-FACT_WORDS = {"max": "at most", "min": "at least", "ttft": "time to first token"}
+FACT_WORDS = {"max": "at most", "min": "at least", "ttft": "first token", "over": "ahead of", "margin": "by"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,14 @@ def words_for(verdict: Verdict) -> str:
     return WORDS[verdict]
 
 
-def trace_lines(decision: Decision) -> list[Step]:
-    return [_step(step) for step in decision.trace]
+def trace_lines(decision: Decision, book: RuleBook) -> list[Step]:
+    """book: the rules as they stood then. After a sub-policy is entered, rule ids are its own."""
+    policy, lines = decision.policy, []
+    for step in decision.trace:
+        if step.verdict == V.SUB_POLICY_ENTERED:
+            policy = step.subject.partition("@")[0]
+        lines.append(_step(step, policy, book))
+    return lines
 
 
 def candidate_lines(decision: Decision) -> list[CandidateLine]:
@@ -131,8 +140,8 @@ def candidate_lines(decision: Decision) -> list[CandidateLine]:
     return [_candidate(one, roles.get(one.deployment, "")) for one in sorted(decision.candidates, key=order)]
 
 
-def headline(decision: Decision) -> str:
-    """The whole decision in one or two sentences."""
+def headline(decision: Decision, answered_by: str = "") -> str:
+    """The whole decision in two or three sentences. answered_by: the deployment of the final outcome."""
     place = f"rule “{decision.rule_name or decision.rule}”" if decision.rule else "the default"
     where = f"{place} of {decision.policy} version {decision.policy_version}" if decision.policy else "the name it sent"
     if decision.policy and not decision.policy_version:
@@ -145,18 +154,31 @@ def headline(decision: Decision) -> str:
         return f"Decided by {where}: none of {total} candidates was eligible."
     primary = decision.plan[0].deployment if decision.plan else "nothing"
     how = f"ranked first by “{decision.strategy}”" if decision.strategy else "first in line"
-    return f"Decided by {where}. {primary} was {how} among {eligible} eligible of {total} candidates."
+    said = f"Decided by {where}. {primary} was {how} among {eligible} eligible of {total} candidates."
+    if answered_by and answered_by != primary:
+        said += f" It failed, so {answered_by} took over."
+    return said
 
 
 def facts_in_words(facts: Mapping[str, Any]) -> str:
     """needs 9,000 · has 8,192. Only flat values; what is nested has its own place on the page."""
-    return " · ".join(f"{_name(key)} {_value(key, value)}" for key, value in facts.items() if _is_flat(value))
+    measured = next((key for key in facts if key.endswith(("_ms", "_nusd", "_nusd_per_mtok"))), "")
+    said = []
+    for key, value in facts.items():
+        if _is_flat(value):
+            # "allowed" is in the unit of what it limits.
+            said.append(f"{_name(key)} {_value(measured if key == 'allowed' and measured else key, value)}")
+    return " · ".join(said)
 
 
-def _step(step: TraceStep) -> Step:
+def _step(step: TraceStep, policy: str, book: RuleBook) -> Step:
+    subject, facts = step.subject, facts_in_words(step.because)
+    if step.stage == "rule" and step.verdict in ABOUT_A_CONDITION:
+        subject = book.name(policy, step.subject)
+        facts = book.reason(policy, step.subject, str(step.because.get("at", ""))) or facts
     tone = "ok" if step.verdict in GOOD else "bad" if step.verdict in BAD else ""
-    stage = STAGES.get(step.stage, step.stage.replace("_", " ").capitalize())
-    return Step(stage, step.subject, WORDS[step.verdict], facts_in_words(step.because), tone, step.verdict.value)
+    stage = step.stage.replace("_", " ").capitalize()
+    return Step(stage, subject, WORDS[step.verdict], facts, tone, step.verdict.value)
 
 
 def _candidate(candidate: Candidate, role: str) -> CandidateLine:
@@ -206,8 +228,10 @@ def _name(key: str) -> str:
 
 def _value(key: str, value: Any) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and key.endswith("_at_ms"):
-        return plain(value)
+    if key == "because" and value in WORDS_BY_CODE:
+        return WORDS_BY_CODE[value].lower()
+    if isinstance(value, int) and is_number and key.endswith("_at_ms"):
+        return f"{moment(value)} UTC"
     if is_number and key.endswith("_ms"):
         return duration(value)
     if isinstance(value, int) and key.endswith("_nusd_per_mtok"):

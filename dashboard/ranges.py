@@ -23,9 +23,12 @@ class TimeRange:
 
     @property
     def label(self) -> str:
-        return {"1h": "the last hour", "24h": "the last 24 hours", "7d": "the last 7 days", "30d": "the last 30 days"}.get(
-            self.name, "the chosen range"
-        )
+        return {
+            "1h": "the last hour",
+            "24h": "the last 24 hours",
+            "7d": "the last 7 days",
+            "30d": "the last 30 days",
+        }.get(self.name, "the chosen range")
 
 
 def span(name: str, now_ms: int) -> TimeRange:

@@ -1,9 +1,9 @@
-"""What every page shows around its content: navigation and the sample-data badge. A context processor, lazy."""
+"""What every page shows around its content: navigation, theme, the sample-data badge. A context processor, lazy."""
 
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import cached_property
 
 from routerapp.models import InstallationState
@@ -28,25 +28,28 @@ class Item(NamedTuple):
 class Shell:
     """Read only by templates; each value costs nothing until it is used."""
 
+    themes = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
+
     def __init__(self, request: HttpRequest) -> None:
         self._path = request.path
+        self._cookie = request.COOKIES.get("theme", "")
+
+    @property
+    def theme(self) -> str:
+        """What the person chose; system when they chose nothing we know."""
+        return self._cookie if self._cookie in dict(self.themes) else "system"
 
     @cached_property
     def navigation(self) -> list[Item]:
-        return [item for item in map(self._item, NAVIGATION) if item]
+        return [self._item(*entry) for entry in NAVIGATION]
 
     @cached_property
     def has_sample_data(self) -> bool:
         return InstallationState.objects.filter(pk=1, sample_data=True).exists()
 
-    def _item(self, entry: tuple[str, str, str]) -> Item | None:
-        label, icon, name = entry
-        try:
-            url = reverse(name)
-        except NoReverseMatch:
-            return None
-        is_current = self._path == url or (url != "/" and self._path.startswith(url))
-        return Item(label, icon, url, is_current)
+    def _item(self, label: str, icon: str, name: str) -> Item:
+        url = reverse(name)
+        return Item(label, icon, url, self._path == url or (url != "/" and self._path.startswith(url)))
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

@@ -142,12 +142,17 @@ def strategy_form(path: str, kind: str, options: CatalogueOptions) -> StrategyFo
                 place,
                 label,
                 fixed=_fixed_names(kind, parameter, options),
-                suggestions=tuple(slug for slug, _ in (*options.deployments, *options.models)),
+                suggestions=tuple(
+                    [f"deployment:{slug}" for slug, _ in options.deployments]
+                    + [f"model:{slug}" for slug, _ in options.models]
+                ),
                 help=parameter.help,
             )
         elif parameter.kind == "ranges":
             names = tuple((name, SCALE_WORDS.get(name, name)) for name in parameter.choices)
-            form.ranges[parameter.name] = RangeRows(place, label, names, defaults=parameter.default or {}, help=parameter.help)
+            form.ranges[parameter.name] = RangeRows(
+                place, label, names, defaults=parameter.default or {}, help=parameter.help
+            )
         elif parameter.kind == "references":
             form.references[parameter.name] = ReferenceList(place, label, help=parameter.help)
         elif parameter.kind == "targets":

@@ -1,25 +1,28 @@
 """The dashboard's sitemap. A view that names no action cannot be put on it."""
 
-from typing import Any
-
-from django.urls import URLPattern, path
-
-from dashboard.views import access, overview
+from dashboard import catalogue_urls, policy_urls
+from dashboard.sitemap import page
+from dashboard.views import access, exports, keys, overview, playground, requests
 
 app_name = "dashboard"
-
-
-def page(route: str, view: Any, name: str) -> URLPattern:
-    if not hasattr(view, "required_role"):
-        raise TypeError(f"{view.__module__}.{view.__name__} names no action: use @allowed_to or @open_to_everyone.")
-    return path(route, view, name=name)
-
-
 urlpatterns = [
     page("", overview.overview, "overview"),
+    page("charts/<str:chart>/csv/", overview.chart_csv, "chart-csv"),
+    page("requests/", requests.request_list, "request-list"),
+    page("requests/export/<str:kind>/", exports.export_requests, "request-export"),
+    page("requests/<str:request_id>/", requests.request_detail, "request-detail"),
+    page("requests/<str:request_id>/replay/", requests.request_replay, "request-replay"),
     page("sign-in/", access.sign_in, "sign-in"),
     page("sign-out/", access.sign_out, "sign-out"),
     page("password/", access.password, "password"),
     page("theme/", access.theme, "theme"),
     page("sample-data/remove/", access.remove_sample_data, "sample-data-remove"),
+    *policy_urls.urlpatterns,
+    *catalogue_urls.urlpatterns,
+    page("playground/", playground.playground, "playground"),
+    page("playground/route/", playground.playground_route, "playground-route"),
+    page("playground/run/", playground.playground_run, "playground-run"),
+    page("keys/", keys.key_list, "key-list"),
+    page("keys/new/", keys.key_create, "key-create"),
+    page("keys/<slug:slug>/revoke/", keys.key_revoke, "key-revoke"),
 ]

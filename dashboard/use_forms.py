@@ -22,7 +22,6 @@ TIMEOUTS = (
     ("idle_ms", "Silence in a stream", "30000"),
     ("total_ms", "Everything together", "300000"),
 )
-ARM_KEYS = ("name", "weight")
 
 
 @dataclass(slots=True)
@@ -35,7 +34,7 @@ class ArmForm:
 
 @dataclass(slots=True)
 class UseForm:
-    """path: form field prefix. does: route or reject. kept: document keys this form does not show, handed back unchanged."""
+    """path: form field prefix. does: route or reject."""
 
     path: str
     options: CatalogueOptions
@@ -49,7 +48,6 @@ class UseForm:
     timeouts: list[Input]
     parameters: Input
     arms: list[ArmForm] = field(default_factory=list)
-    kept: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -75,16 +73,20 @@ class UseForm:
             yield from (arm.name, arm.weight)
             yield from arm.use.parts()
 
+    @property
+    def enters_policy(self) -> bool:
+        """Another policy decides from here; it brings its own strategy."""
+        return len(self.pool.items) == 1 and self.pool.items[0].startswith("policy:")
+
     def document(self) -> dict[str, Any]:
         """The use as a document; problems of reading stand at their inputs."""
         if self.is_rejecting:
             return {"reject": self.reject.document()}
-        found: dict[str, Any] = {"pool": self.pool.document()} if self.pool.items or self.pool.adding or not self.arms else {}
-        found["strategy"] = self.strategy.document()
-        if self.strategy.has_arms:
-            found["strategy"]["arms"] = [
-                {"name": arm.name.document(), "weight": arm.weight.document(), **arm.use.arm_document()} for arm in self.arms
-            ]
+        found: dict[str, Any] = {}
+        if pool := self.pool.document():
+            found["pool"] = pool
+        if not self.enters_policy:
+            found["strategy"] = self._strategy_document()
         if references := self.fallbacks.document():
             found["fallbacks"] = references
         if constraints := self.constraints.document():
@@ -96,12 +98,16 @@ class UseForm:
             found["timeouts"] = timeouts
         if self.parameters.is_given:
             found["parameters"] = _json_object(self.parameters)
-        return {**found, **self.kept}
+        return found
 
-    def arm_document(self) -> dict[str, Any]:
-        """Inside an arm only what is set: the rest is the rule's."""
-        found = self.document()
-        return {name: value for name, value in found.items() if value not in ([], {})}
+    def _strategy_document(self) -> dict[str, Any]:
+        found = self.strategy.document()
+        if self.strategy.has_arms:
+            found["arms"] = [
+                {"name": arm.name.document(), "weight": arm.weight.document(), "use": arm.use.document()}
+                for arm in self.arms
+            ]
+        return found
 
 
 def use_form(path: str, options: CatalogueOptions, kind: str = "cheapest") -> UseForm:
@@ -171,14 +177,14 @@ def use_from_document(document: Any, path: str, options: CatalogueOptions) -> Us
         form.parameters.value = json.dumps(given["parameters"], ensure_ascii=False, indent=2)
     for number, arm in enumerate(strategy.get("arms") or ()):
         place = f"{path}.strategy.arms.{number}"
-        use = use_from_document({key: value for key, value in arm.items() if key not in ARM_KEYS}, f"{place}.use", options)
-        form.arms.append(_arm(place, str(arm.get("name", "")), str(arm.get("weight", "")), use))
+        use = use_from_document(arm.get("use"), f"{place}.use", options)
+        form.arms.append(_arm(place, str(arm.get("name", "")), json.dumps(arm.get("weight", 1)), use))
     return form
 
 
 def _arm(path: str, name: str, weight: str, use: UseForm) -> ArmForm:
     return ArmForm(
-        path, Input(f"{path}.name", "Name", "text", name), Input(f"{path}.weight", "Weight", "whole", weight), use
+        path, Input(f"{path}.name", "Name", "text", name), Input(f"{path}.weight", "Weight", "number", weight), use
     )
 
 
@@ -233,5 +239,5 @@ def _json_object(one: Input) -> Any:
         one.problems.append("This is not JSON.")
         return {}
     if not isinstance(value, dict):
-        one.problems.append("Write an object, such as {\"temperature\": 0}.")
+        one.problems.append('Write an object, such as {"temperature": 0}.')
     return value

@@ -4,16 +4,11 @@ The schedule is code, not rows. Each entry only opens a job row or wakes stale o
 """
 
 import os
-import threading
-import time
 from typing import Any
 
 from celery.schedules import crontab
-from celery.signals import beat_embedded_init
 
 from routerapp.store.broker import celery_application
-
-PARENT_CHECK_SECONDS = 1.0
 
 
 def _every(seconds: float, kind: str, queue: str = "quick") -> dict[str, Any]:
@@ -38,18 +33,7 @@ SCHEDULE = {
     "stale jobs": {"task": "routerapp.tasks.resend_stale_jobs", "schedule": 60.0, "options": {"expires": 60}},
 }
 
+# Django's checks load every page and chart; whoever started the worker has run them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = celery_application()
 app.conf.beat_schedule = SCHEDULE
-
-
-@beat_embedded_init.connect
-def leave_with_the_worker(**_: Any) -> None:
-    """The scheduler is a child of the worker: it must not outlive it, also when the worker is killed outright."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_CHECK_SECONDS)
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True, name="parent-watch").start()

@@ -121,6 +121,13 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
 }
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Signalbox management API",
+    "DESCRIPTION": "Everything the dashboard can do, as JSON.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "OAS_VERSION": "3.0.3",
+}
 
 LOGGING = {
     "version": 1,

@@ -1,7 +1,9 @@
 """What every test shares: a data folder outside the repository, set before settings are imported. Nothing else is global."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,3 +14,49 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(os.environ["SIGNALBOX_DATA_DIR"]).resolve()
     if folder == REPOSITORY / "data":
         raise pytest.UsageError("Tests refuse to use the repository's own data folder. Unset SIGNALBOX_DATA_DIR.")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """SQLite in a file, as in production: in memory, threads meet locks that real writers never do."""
+    from django.db import connections
+
+    settings = connections.databases["default"]
+    if settings["ENGINE"].endswith("sqlite3"):
+        settings["TEST"]["NAME"] = str(Path(os.environ["SIGNALBOX_DATA_DIR"]) / "tests.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> None:
+    """Hashing one password as slowly as production does takes longer than most tests."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_as_they_lie() -> None:
+    """Pages name static files without a digest, so that tests need not collect them first."""
+    from django.conf import settings
+
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptying_tables_between_tests() -> Iterator[None]:
+    """The audit log refuses DELETE, so emptying all tables after a transactional test sets SQLite's triggers aside meanwhile."""
+    from django.db.backends.sqlite3.base import DatabaseWrapper
+
+    operations = DatabaseWrapper.ops_class
+    plain = operations.sql_flush
+
+    def sql_flush(self: Any, *args: Any, **options: Any) -> list[str]:
+        with self.connection.cursor() as cursor:
+            triggers = cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        dropped = [f"DROP TRIGGER {name}" for name, _ in triggers]
+        return [*dropped, *plain(self, *args, **options), *(sql for _, sql in triggers)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "sql_flush", sql_flush)
+        yield

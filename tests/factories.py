@@ -6,18 +6,21 @@ Slugs count up, so two calls never collide. Nothing here records a config revisi
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from routerapp import models
-from routerapp.engine.canonical import content_address
+from routerapp.engine.canonical import canonical_bytes, content_address
+from routerapp.engine.types import Features, Inputs, Live, RequestFacts
 from routerapp.store.keys import make_key
 from routerapp.store.revisions import record_config_revision
 from routerapp.store.secrets import encrypt_credential
 from routerapp.store.snapshot import Snapshot, load_snapshot
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+REQUESTS_FROM_MS = 1_780_000_000_000
 _numbers = itertools.count(1)
 
 
@@ -137,6 +140,48 @@ def a_key(**overrides: Any) -> models.APIKey:
     row = models.APIKey.objects.create(**{"slug": slug, "name": slug, "scopes": ["chat"]} | hashed | overrides)
     row.full_key = new.full
     return row
+
+
+def a_request(**overrides: Any) -> models.RoutedRequest:
+    """One answered live request, a second after the one before, with its inputs.
+
+    features, facts, observations: what differs from the engine's defaults. chat, answer: bodies to keep. inputs=None leaves them out.
+    """
+    number = next(_numbers)
+    special = {name: overrides.pop(name, {}) for name in ("features", "facts", "observations")}
+    chat, answer = overrides.pop("chat", None), overrides.pop("answer", None)
+    has_inputs = overrides.pop("inputs", True) is not None
+    inputs = Inputs(Features(**special["features"]), RequestFacts(**special["facts"]), special["observations"])
+    fields = {"id": f"0193b000-0000-7000-8000-{number:012x}", "at_ms": REQUESTS_FROM_MS + 1000 * number}
+    fields |= {"origin": "live", "status": "ok", "requested_model": "auto", "policy": "support", "policy_version": 1}
+    fields |= {"deployment": "small-one", "language_model": "small", "provider": "acme", "task": inputs.features.task}
+    fields |= {"input_tokens": 100, "output_tokens": 200, "cost_nusd": 500_000, "latency_ms": 800, "http_status": 200}
+    row = models.RoutedRequest.objects.create(**fields | {"prompt_tokens_estimate": 100} | overrides)
+    if has_inputs:
+        document = {"inputs": inputs, "live": Live()}
+        models.DecisionInputs.objects.create(
+            request_id=row.id,
+            at_ms=row.at_ms,
+            config_revision="0" * 64,
+            seed="0",
+            engine_version="1",
+            policy=row.policy,
+            policy_version=row.policy_version,
+            document=zlib.compress(canonical_bytes(document)),
+        )
+    if chat is not None or answer is not None:
+        kept = {"chat": chat, "answer": answer}
+        packed = {name: zlib.compress(canonical_bytes(value)) for name, value in kept.items() if value is not None}
+        models.Body.objects.create(request_id=row.id, at_ms=row.at_ms, **packed)
+    return row
+
+
+def an_attempt(request: models.RoutedRequest, **overrides: Any) -> models.AttemptRow:
+    number = overrides.get("number", models.AttemptRow.objects.filter(request_id=request.id).count() + 1)
+    fields = {"id": f"{request.id}-{number}.0", "request_id": request.id, "number": number, "role": "primary"}
+    fields |= {"at_ms": request.at_ms, "deployment": "small-one", "language_model": "small", "provider": "acme"}
+    fields |= {"status": "ok", "latency_ms": 700, "cost_nusd": 500_000}
+    return models.AttemptRow.objects.create(**fields | overrides)
 
 
 def a_snapshot(reason: str = "test") -> Snapshot:

@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import PasswordForm, SignInForm, ThemeForm
+from dashboard.fragments import PageRequest
 from dashboard.roles import actor_of, allowed_to, open_to_everyone
 from routerapp.serving import installation, people
 from routerapp.serving.refusals import WriteRefused
@@ -45,7 +46,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters()
-def _password(request: HttpRequest) -> HttpResponse:
+def _password(request: PageRequest) -> HttpResponse:
     form = PasswordForm(request.user, data=request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -95,6 +96,8 @@ def remove_sample_data(request: HttpRequest) -> HttpResponse:
 
 def _safe_next(request: HttpRequest) -> str:
     following = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(following, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+    if url_has_allowed_host_and_scheme(
+        following, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
         return following
     return reverse("dashboard:overview")

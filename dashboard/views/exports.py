@@ -2,11 +2,11 @@
 
 import csv
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from dashboard.forms import RequestFilterForm
 from dashboard.roles import allowed_to
@@ -23,6 +23,8 @@ TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 @allowed_to("read")
 def export_requests(request: HttpRequest, kind: str) -> HttpResponseBase:
+    if kind not in TYPES:
+        raise Http404("Exports are csv or json.")
     form = RequestFilterForm(request.GET)
     if not form.is_valid():
         return HttpResponse(form.errors.as_json(), status=422, content_type="application/json")
@@ -61,7 +63,7 @@ async def _json_chunks(filters: RequestFilters, sort: str) -> AsyncIterator[str]
     yield "\n]\n"
 
 
-def csv_text(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> str:
     """A small table as CSV, for charts."""
     line = csv.writer(_Echo())
     return "".join(line.writerow([inert(value) for value in row]) for row in _chain(columns, rows))
@@ -78,7 +80,7 @@ def _values(row: RoutedRequest) -> dict[str, Any]:
     return values | {"at": iso(row.at_ms), "cost_usd": cost}
 
 
-def _chain(columns: list[str], rows: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def _chain(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     yield tuple(columns)
     yield from rows
 

@@ -4,7 +4,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -13,8 +12,11 @@ from dashboard.arithmetic import cost_sheet
 from dashboard.forms import RequestFilterForm
 from dashboard.fragments import asked_fragment, render_page
 from dashboard.presenters import candidate_lines, headline, trace_lines
+from dashboard.replay_words import replay_words
 from dashboard.roles import allowed_to, can
+from dashboard.rule_book import rule_book
 from dashboard.waterfall import waterfall
+from routerapp.store.replay import replay_request
 from routerapp.store.requests import DEAREST, NEWEST, BadCursor, RequestDetail, RequestPage, list_requests, load_detail
 
 LIST = "dashboard/requests/list.html"
@@ -44,6 +46,17 @@ def request_detail(request: HttpRequest, request_id: str) -> HttpResponse:
     if detail is None:
         raise Http404("No such request.")
     return render_page(request, DETAIL, _detail_context(request, detail))
+
+
+@allowed_to("read")
+@require_POST
+def request_replay(request: HttpRequest, request_id: str) -> HttpResponse:
+    """Decide again from what was recorded and compare byte for byte; writes nothing."""
+    detail = load_detail(request_id)
+    if detail is None:
+        raise Http404("No such request.")
+    context = _detail_context(request, detail) | {"replay": replay_words(replay_request(request_id))}
+    return render_page(request, DETAIL, context, fragments={"replay"})
 
 
 def _list_context(request: HttpRequest, form: RequestFilterForm, page: RequestPage) -> dict[str, Any]:
@@ -80,8 +93,8 @@ def _detail_context(request: HttpRequest, detail: RequestDetail) -> dict[str, An
         "detail": detail,
         "row": row,
         "decision": decision,
-        "headline": headline(decision) if decision else "",
-        "trace": trace_lines(decision) if decision else [],
+        "headline": headline(decision, row.deployment) if decision else "",
+        "trace": trace_lines(decision, rule_book(decision)) if decision else [],
         "candidates": candidate_lines(decision) if decision else [],
         "waterfall": waterfall(row, detail.attempts),
         "cost": cost_sheet(row, detail.attempts),

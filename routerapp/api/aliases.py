@@ -37,7 +37,9 @@ class AliasList(Endpoint):
 class AliasDetail(Endpoint):
     actions = {"PUT": "edit_alias", "DELETE": "edit_alias"}
 
-    @described("Add an alias or lead it elsewhere", AliasSerializer, takes=AliasTargetSerializer, tag=TAG, name="aliases_set")
+    @described(
+        "Add an alias or lead it elsewhere", AliasSerializer, takes=AliasTargetSerializer, tag=TAG, name="aliases_set"
+    )
     def put(self, request: Request, name: str) -> Response:
         target = read_body(request, AliasTargetSerializer)["target"]
         return Response(AliasSerializer(edit_aliases.set_alias(name, target, by=actor_of(request))).data)

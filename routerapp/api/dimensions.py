@@ -43,7 +43,12 @@ class DimensionList(Endpoint):
         return data_of(DimensionSerializer, Dimension.objects.all())
 
     @described(
-        "Add a dimension", DimensionSerializer, takes=NewDimensionSerializer, status=201, tag=TAG, name="dimensions_create"
+        "Add a dimension",
+        DimensionSerializer,
+        takes=NewDimensionSerializer,
+        status=201,
+        tag=TAG,
+        name="dimensions_create",
     )
     def post(self, request: Request) -> Response:
         body = read_body(request, NewDimensionSerializer)

@@ -93,7 +93,11 @@ class DraftDetail(Endpoint):
         return Response(DraftSerializer(draft_row(slug, draft_id)).data)
 
     @described(
-        "Save the document over the revision you saw", DraftSerializer, takes=SavedDraftSerializer, tag=TAG, name="drafts_save"
+        "Save the document over the revision you saw",
+        DraftSerializer,
+        takes=SavedDraftSerializer,
+        tag=TAG,
+        name="drafts_save",
     )
     def put(self, request: Request, slug: str, draft_id: int) -> Response:
         body = read_body(request, SavedDraftSerializer)
@@ -109,9 +113,7 @@ class DraftDetail(Endpoint):
     @described("Discard a draft", None, query=DiscardQuery, status=204, tag=TAG, name="drafts_discard")
     def delete(self, request: Request, slug: str, draft_id: int) -> Response:
         revision = read_query(request, DiscardQuery).get("revision")
-        publish_policy.discard_draft(
-            draft_row(slug, draft_id).pk, expected_revision=revision, by=actor_of(request)
-        )
+        publish_policy.discard_draft(draft_row(slug, draft_id).pk, expected_revision=revision, by=actor_of(request))
         return Response(status=204)
 
 

@@ -45,9 +45,7 @@ class KeyFieldsSerializer(StrictSerializer):
     team = SlugText(required=False, allow_null=True)
     constraints = DocumentField(required=False)
     default_policy = SlugText(required=False, allow_null=True)
-    requests_per_minute = serializers.IntegerField(
-        min_value=1, max_value=MAX_REQUESTS, required=False, allow_null=True
-    )
+    requests_per_minute = serializers.IntegerField(min_value=1, max_value=MAX_REQUESTS, required=False, allow_null=True)
     daily_spend_usd = UsdText(required=False, allow_null=True)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 

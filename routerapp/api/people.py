@@ -26,7 +26,9 @@ class PersonSerializer(serializers.Serializer):
 
 
 class NewPersonAnswerSerializer(PersonSerializer):
-    password = serializers.CharField(allow_null=True, help_text="Made up by us, shown this once; null when you gave one.")
+    password = serializers.CharField(
+        allow_null=True, help_text="Made up by us, shown this once; null when you gave one."
+    )
 
 
 class NewPersonSerializer(StrictSerializer):
@@ -61,7 +63,11 @@ class PersonDetail(Endpoint):
     actions = {"PATCH": "edit_people", "DELETE": "edit_people"}
 
     @described(
-        "Give another role; ends the person's sessions", PersonSerializer, takes=RoleSerializer, tag=TAG, name="people_set_role"
+        "Give another role; ends the person's sessions",
+        PersonSerializer,
+        takes=RoleSerializer,
+        tag=TAG,
+        name="people_set_role",
     )
     def patch(self, request: Request, username: str) -> Response:
         role = read_body(request, RoleSerializer)["role"]

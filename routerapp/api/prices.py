@@ -23,7 +23,7 @@ class PriceSerializer(serializers.Serializer):
     output_usd_per_mtok = UsdField(source="output_nusd_per_mtok")
     cached_input_usd_per_mtok = UsdField(source="cached_input_nusd_per_mtok", allow_null=True)
     valid_from = serializers.DateTimeField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
 
 
 class NewPriceSerializer(StrictSerializer):
@@ -31,7 +31,7 @@ class NewPriceSerializer(StrictSerializer):
     output_usd_per_mtok = UsdText()
     cached_input_usd_per_mtok = UsdText(required=False, allow_null=True)
     valid_from = serializers.DateTimeField(required=False)
-    source = serializers.CharField(max_length=100, required=False)
+    source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
 
 
 class PriceList(Endpoint):

@@ -60,7 +60,9 @@ class ProviderList(Endpoint):
     def get(self, request: Request) -> Response:
         return data_of(ProviderSerializer, Provider.objects.select_related("credential").order_by("slug"))
 
-    @described("Add a provider", ProviderSerializer, takes=NewProviderSerializer, status=201, tag=TAG, name="providers_create")
+    @described(
+        "Add a provider", ProviderSerializer, takes=NewProviderSerializer, status=201, tag=TAG, name="providers_create"
+    )
     def post(self, request: Request) -> Response:
         body = read_body(request, NewProviderSerializer)
         provider = edit_catalog.add_provider(body.pop("slug"), by=actor_of(request), **body)

@@ -20,7 +20,7 @@ class ScoreSerializer(serializers.Serializer):
     value = serializers.FloatField()
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)
-    source = serializers.ChoiceField(choices=ScoreSource.choices)
+    source = serializers.ChoiceField(choices=ScoreSource.choices)  # type: ignore[assignment]
     note = serializers.CharField(allow_blank=True)
     measured_on = serializers.DateField(source="measured_at")
 
@@ -31,7 +31,7 @@ class NewScoreSerializer(StrictSerializer):
     value = serializers.FloatField(min_value=0, max_value=1)
     low = serializers.FloatField(min_value=0, max_value=1, required=False, allow_null=True)
     high = serializers.FloatField(min_value=0, max_value=1, required=False, allow_null=True)
-    source = serializers.ChoiceField(choices=ScoreSource.choices, required=False)
+    source = serializers.ChoiceField(choices=ScoreSource.choices, required=False)  # type: ignore[assignment]
     note = serializers.CharField(max_length=200, required=False, allow_blank=True)
     measured_on = serializers.DateField(required=False)
 

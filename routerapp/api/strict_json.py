@@ -32,9 +32,7 @@ class StrictJSONParser(BaseParser):
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
         try:
-            value = json.loads(
-                body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_refuse_constant
-            )
+            value = json.loads(body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_refuse_constant)
             refuse_unstorable(value)
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.", code="malformed_json") from error

@@ -1,6 +1,70 @@
-"""Management REST API."""
+"""The management API's sitemap. /api/route belongs to the gateway (asgi.py)."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path, re_path
+
+from routerapp.api import (
+    aliases,
+    audit,
+    deployments,
+    dimensions,
+    docs,
+    drafts,
+    jobs,
+    keys,
+    language_models,
+    people,
+    policies,
+    prices,
+    providers,
+    reports,
+    requests,
+    sample_data,
+    scores,
+    versions,
+)
+from routerapp.api.nothing import Nothing
 
 app_name = "api"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("policies", policies.PolicyList.as_view(), name="policies"),
+    path("policies/<slug:slug>", policies.PolicyDetail.as_view(), name="policy"),
+    path("policies/<slug:slug>/make-default", policies.PolicyDefault.as_view(), name="policy-make-default"),
+    path("policies/<slug:slug>/versions", versions.VersionList.as_view(), name="versions"),
+    path("policies/<slug:slug>/versions/<int:number>", versions.VersionDetail.as_view(), name="version"),
+    path("policies/<slug:slug>/roll-back", versions.RollBack.as_view(), name="policy-roll-back"),
+    path("policies/<slug:slug>/drafts", drafts.DraftList.as_view(), name="drafts"),
+    path("policies/<slug:slug>/drafts/<int:draft_id>", drafts.DraftDetail.as_view(), name="draft"),
+    path("policies/<slug:slug>/drafts/<int:draft_id>/checks", drafts.DraftChecks.as_view(), name="draft-checks"),
+    path("policies/<slug:slug>/drafts/<int:draft_id>/publish", drafts.DraftPublish.as_view(), name="draft-publish"),
+    path("policies/<slug:slug>/drafts/<int:draft_id>/rebase", drafts.DraftRebase.as_view(), name="draft-rebase"),
+    path("models", language_models.LanguageModelList.as_view(), name="models"),
+    path("models/<slug:slug>", language_models.LanguageModelDetail.as_view(), name="model"),
+    path("models/<slug:slug>/scores/<slug:dimension>", scores.Score.as_view(), name="score"),
+    path("dimensions", dimensions.DimensionList.as_view(), name="dimensions"),
+    path("dimensions/<slug:slug>", dimensions.DimensionDetail.as_view(), name="dimension"),
+    path("deployments", deployments.DeploymentList.as_view(), name="deployments"),
+    path("deployments/<slug:slug>", deployments.DeploymentDetail.as_view(), name="deployment"),
+    path("deployments/<slug:slug>/prices", prices.PriceList.as_view(), name="prices"),
+    path("deployments/<slug:slug>/prices/<int:price_id>", prices.PriceDetail.as_view(), name="price"),
+    path("providers", providers.ProviderList.as_view(), name="providers"),
+    path("providers/<slug:slug>", providers.ProviderDetail.as_view(), name="provider"),
+    path("providers/<slug:slug>/credential", providers.ProviderCredential.as_view(), name="provider-credential"),
+    path("aliases", aliases.AliasList.as_view(), name="aliases"),
+    path("aliases/<path:name>", aliases.AliasDetail.as_view(), name="alias"),
+    path("keys", keys.KeyList.as_view(), name="keys"),
+    path("keys/<slug:slug>", keys.KeyDetail.as_view(), name="key"),
+    path("keys/<slug:slug>/revoke", keys.KeyRevoke.as_view(), name="key-revoke"),
+    path("people", people.PersonList.as_view(), name="people"),
+    path("people/<str:username>", people.PersonDetail.as_view(), name="person"),
+    path("requests", requests.RequestList.as_view(), name="requests"),
+    path("requests/<slug:request_id>", requests.RequestDetail.as_view(), name="request"),
+    path("reports/overview", reports.Overview.as_view(), name="report-overview"),
+    path("audit", audit.AuditList.as_view(), name="audit"),
+    path("audit/check", audit.AuditCheck.as_view(), name="audit-check"),
+    path("jobs", jobs.JobList.as_view(), name="jobs"),
+    path("jobs/<int:job_id>", jobs.JobDetail.as_view(), name="job"),
+    path("sample-data", sample_data.SampleData.as_view(), name="sample-data"),
+    path("schema/", docs.SchemaView.as_view(), name="schema"),
+    path("docs/", docs.docs, name="docs"),
+    re_path(r"^.*\Z", Nothing.as_view(), name="nothing"),
+]

@@ -28,7 +28,9 @@ def exponential_race(draw: float, weight: float) -> float:
 
 def rendezvous(unit: str, weights: Mapping[str, float]) -> list[str]:
     """Names, best first, by weighted rendezvous hashing: removing a name moves only the units it held."""
-    times = {name: exponential_race(_fraction(("rendezvous", unit, name), b""), weight) for name, weight in weights.items()}
+    times = {
+        name: exponential_race(_fraction(("rendezvous", unit, name), b""), weight) for name, weight in weights.items()
+    }
     return sorted(times, key=lambda name: (times[name], name))
 
 

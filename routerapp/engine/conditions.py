@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import re2
 
 from routerapp.engine.canonical import canonical_bytes
-from routerapp.engine.operators import Test, compile_leaf, every, inverse, some
+from routerapp.engine.operators import Test, compile_leaf, every, inverse, never, some
 from routerapp.engine.problems import PolicyError, Problem
 from routerapp.engine.readings import add_clock, read_inputs
 from routerapp.engine.section import is_number, suggestion
@@ -115,14 +115,14 @@ class _Reader:
 
     def refuse(self, path: str, code: str, message: str) -> Test:
         self.problems.append(Problem(path, code, message))
-        return _never
+        return never
 
     def node(self, document: Any, path: str, depth: int) -> Test:
         self.nodes += 1
         if self.nodes == MAX_NODES + 1:
             return self.refuse(path, "too_many", f"A condition has at most {MAX_NODES} parts.")
         if self.nodes > MAX_NODES:
-            return _never
+            return never
         if depth > MAX_DEPTH:
             return self.refuse(path, "too_deep", f"A condition is at most {MAX_DEPTH} levels deep.")
         if not isinstance(document, Mapping):
@@ -146,7 +146,9 @@ class _Reader:
         if depth == 1:
             places = (f"all[{index}]" for index in range(len(tests)))
             named = zip(tests, documents, places, strict=True)
-            self.parts[path] = tuple((test, _because(part, at)) for test, part, at in named if isinstance(part, Mapping))
+            self.parts[path] = tuple(
+                (test, _because(part, at)) for test, part, at in named if isinstance(part, Mapping)
+            )
         return every(tests)
 
     def leaf(self, document: Mapping[str, Any], path: str) -> Test:
@@ -178,12 +180,10 @@ class _Reader:
     def family_name(self, name: str, path: str) -> str:
         family, _, rest = name.partition(".")
         if not _FAMILY_NAME.fullmatch(rest):
-            self.refuse(f"{path}.field", "unknown_field", f"After {family}. stand 1 to 64 letters, digits, dots, _ or -.")
+            self.refuse(
+                f"{path}.field", "unknown_field", f"After {family}. stand 1 to 64 letters, digits, dots, _ or -."
+            )
         return f"header.{rest.lower()}" if family == "header" else name
-
-
-def _never(readings: Any, observations: Any) -> bool:
-    return False
 
 
 def _unknown_field(name: Any) -> str:
@@ -231,7 +231,10 @@ def _value_complaint(field: Field, value: Any) -> tuple[str, str] | None:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
         return ("wrong_type", f"{field.name} is compared with text of 1 to {MAX_TEXT} characters.")
     if field.choices and value not in field.choices:
-        return ("unknown_value", f"{value[:64]!r} is no {field.name}.{suggestion(value, field.choices)} One of: {', '.join(field.choices)}.")
+        return (
+            "unknown_value",
+            f"{value[:64]!r} is no {field.name}.{suggestion(value, field.choices)} One of: {', '.join(field.choices)}.",
+        )
     return None
 
 

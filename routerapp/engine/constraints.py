@@ -53,7 +53,10 @@ class Constraints:
             return self
         if self == NO_CONSTRAINTS:
             return other
-        merged: dict[str, Any] = {"residency": self.residency | other.residency, "exclude": self.exclude | other.exclude}
+        merged: dict[str, Any] = {
+            "residency": self.residency | other.residency,
+            "exclude": self.exclude | other.exclude,
+        }
         for name in _LISTS:
             merged[name] = _both(getattr(self, name), getattr(other, name))
         for name in (*_PRICES.values(), "max_ttft_ms"):
@@ -192,9 +195,15 @@ def _missing_ability(model: LanguageModelFacts, need: Need) -> Verdict | None:
     return None
 
 
-def too_dear(constraints: Constraints, price: Price | None, cost_nusd: int | None, budget_left_nusd: int | None) -> Reason | None:
+def too_dear(
+    constraints: Constraints, price: Price | None, cost_nusd: int | None, budget_left_nusd: int | None
+) -> Reason | None:
     """Ceilings and budget. Under any of them an unpriced deployment is out: unpriced is not free."""
-    ceiling, input_cap, output_cap = constraints.max_cost_nusd, constraints.max_input_nusd_per_mtok, constraints.max_output_nusd_per_mtok
+    ceiling, input_cap, output_cap = (
+        constraints.max_cost_nusd,
+        constraints.max_input_nusd_per_mtok,
+        constraints.max_output_nusd_per_mtok,
+    )
     if ceiling is None and input_cap is None and output_cap is None and budget_left_nusd is None:
         return None
     if price is None or cost_nusd is None:
@@ -246,7 +255,9 @@ def covers(reference: Reference, deployment: DeploymentFacts) -> bool:
 def _read_residency(section: Section) -> frozenset[Names]:
     value = section.document.get("residency")
     if isinstance(value, list | tuple) and value and all(isinstance(group, list | tuple) for group in value):
-        groups = [Section({"residency": group}, section.path, section.problems, KEYS).texts("residency") for group in value]
+        groups = [
+            Section({"residency": group}, section.path, section.problems, KEYS).texts("residency") for group in value
+        ]
         return frozenset(frozenset(group) for group in groups if group is not None)
     tags = section.texts("residency")
     return frozenset() if tags is None else frozenset((frozenset(tags),))
@@ -257,7 +268,9 @@ def _read_exclude(section: Section) -> frozenset[Reference]:
     for index, text in enumerate(section.texts("exclude") or ()):
         reference = parse_target(text)
         if reference is None:
-            section.refuse(f"exclude[{index}]", "bad_reference", f"{text[:64]!r} names no deployment, model, provider or tag.")
+            section.refuse(
+                f"exclude[{index}]", "bad_reference", f"{text[:64]!r} names no deployment, model, provider or tag."
+            )
         else:
             references.add(reference)
     return frozenset(references)

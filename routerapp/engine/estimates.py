@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from routerapp.engine.money import attempt_cost, price_at
-from routerapp.engine.types import DeploymentFacts, Estimate, Evidence, Inputs, LanguageModelFacts, LiveDeployment, Price
+from routerapp.engine.types import (
+    DeploymentFacts,
+    Estimate,
+    Evidence,
+    Inputs,
+    LanguageModelFacts,
+    LiveDeployment,
+    Price,
+)
 
 DEFAULT_OUTPUT_TOKENS = 300
 GENERAL_DIMENSION = "accuracy"
@@ -26,8 +36,7 @@ class Need:
     tokens_exact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(msgspec.Struct, frozen=True):
     """What one model would see of one request: tokens in and out, and its quality for the task (None: unknown)."""
 
     input_tokens: int
@@ -58,13 +67,16 @@ def need_of(inputs: Inputs) -> Need:
     )
 
 
-def forecast_for(model: LanguageModelFacts, need: Need, evidence: Evidence, task_dimensions: Mapping[str, str]) -> Forecast:
+def forecast_for(
+    model: LanguageModelFacts, need: Need, evidence: Evidence, task_dimensions: Mapping[str, str]
+) -> Forecast:
     """Corrected prompt length, expected answer length capped by the caller's limit, quality."""
     factor = 1.0 if need.tokens_exact else evidence.token_correction.get(model.slug, 1.0)
+    tokens = need.prompt_tokens if factor == 1.0 else round(need.prompt_tokens * factor)
     expected = expected_output_tokens(model.slug, need.task, evidence)
-    if need.max_tokens is not None:
-        expected = min(expected, need.max_tokens)
-    return Forecast(round(need.prompt_tokens * factor), expected, quality_of(model, need.task, task_dimensions))
+    if need.max_tokens is not None and need.max_tokens < expected:
+        expected = need.max_tokens
+    return Forecast(tokens, expected, quality_of(model, need.task, task_dimensions))
 
 
 def expected_output_tokens(model: str, task: str, evidence: Evidence) -> int:
@@ -81,12 +93,12 @@ def expected_output_tokens(model: str, task: str, evidence: Evidence) -> int:
 def quality_of(model: LanguageModelFacts, task: str, task_dimensions: Mapping[str, str]) -> float | None:
     """Score on the task's dimension, else on accuracy, else the mean of all scores, else unknown."""
     scores = model.scores
-    if not scores:
-        return None
-    for dimension in (task_dimensions.get(task), GENERAL_DIMENSION):
-        if dimension is not None and (score := scores.get(dimension)) is not None:
-            return score
-    return sum(scores[dimension] for dimension in sorted(scores)) / len(scores)
+    dimension = task_dimensions.get(task)
+    if dimension is not None and (score := scores.get(dimension)) is not None:
+        return score
+    if (score := scores.get(GENERAL_DIMENSION)) is not None:
+        return score
+    return sum(scores[name] for name in sorted(scores)) / len(scores) if scores else None
 
 
 def quote_for(deployment: DeploymentFacts, forecast: Forecast, live: LiveDeployment, now_ms: int) -> Quote:

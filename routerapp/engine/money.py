@@ -33,6 +33,8 @@ def attempt_cost(price: Price, input_tokens: int, output_tokens: int, cached_tok
 
 def price_at(prices: Sequence[Price], now_ms: int) -> Price | None:
     """The price valid at now_ms, or None (unpriced). prices are sorted by valid_from_ms."""
+    if len(prices) == 1:
+        return prices[0] if prices[0].valid_from_ms <= now_ms else None
     for price in reversed(prices):
         if price.valid_from_ms <= now_ms:
             return price

@@ -99,6 +99,11 @@ def inverse(test: Test) -> Test:
     return negated
 
 
+def never(readings: Readings, observations: Mapping[str, bool]) -> bool:
+    """The test of a disabled rule, and of a leaf that was refused."""
+    return False
+
+
 def every(tests: tuple[Test, ...]) -> Test:
     """Kleene's conjunction: one false decides, else one unknown leaves it unknown."""
 

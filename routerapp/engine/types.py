@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from routerapp.engine.verdicts import Verdict
 
 ENGINE_VERSION = "1"
@@ -60,6 +62,7 @@ class Inputs:
     """Everything about one request that decide() may read. observations: leaf_id -> truth of a content leaf.
 
     request_constraints, only, fallbacks: what the caller's extras narrow to; validated by serving.
+    objective: the caller's weights for a rule that ranks by `balanced`; other strategies ignore it.
     """
 
     features: Features
@@ -68,6 +71,7 @@ class Inputs:
     request_constraints: Mapping[str, Any] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
+    objective: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,23 +164,23 @@ class Live:
     budget_left_nusd: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True):
+    """A struct, as Candidate: a decision makes fifty of each, and a frozen dataclass costs ten times as much to make."""
+
     cost_nusd: int | None = None
     ttft_ms: float | None = None
     output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A deployment the rule could reach, with its score terms or the reason it is out. probability_kind: exact, numeric, deterministic."""
 
     deployment: str
     eligible: bool
     verdict: Verdict
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = {}
     score: float | None = None
-    terms: Mapping[str, float] = field(default_factory=dict)
+    terms: Mapping[str, float] = {}
     probability: float = 0.0
     probability_kind: str = "deterministic"
     estimate: Estimate = Estimate()

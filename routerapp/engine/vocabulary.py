@@ -83,7 +83,9 @@ FIELDS = (
     _flag("has_images", "The conversation contains images"),
     _flag("wants_tools", "The request offers tools"),
     _flag("wants_json", "The request asks for JSON"),
-    Field("pii", "set", "Kinds of personal data found; matches when the scan could not finish", SET_OPERATORS, PII_KINDS),
+    Field(
+        "pii", "set", "Kinds of personal data found; matches when the scan could not finish", SET_OPERATORS, PII_KINDS
+    ),
     _flag("scan_complete", "The scan for personal data reached the end"),
     _flag("tokens_exact", "The prompt length was counted, not estimated"),
     _content("text", "The last user message"),
@@ -94,7 +96,9 @@ FIELDS = (
     Field("key", "text", "Slug of the API key", TEXT_OPERATORS),
     Field("team", "text", "Team of the API key", TEXT_OPERATORS),
     Field("tags", "set", "Tags sent with the request", SET_OPERATORS),
-    Field("metadata", "text", "A metadata value sent with the request", TEXT_OPERATORS, is_content=True, is_family=True),
+    Field(
+        "metadata", "text", "A metadata value sent with the request", TEXT_OPERATORS, is_content=True, is_family=True
+    ),
     Field("header", "text", "An allowed request header", TEXT_OPERATORS, is_content=True, is_family=True),
     _number("hour", "Hour of the day in the policy's time zone", "0 to 23"),
     Field("weekday", "choice", "Day of the week in the policy's time zone", CHOICE_OPERATORS, WEEKDAYS),

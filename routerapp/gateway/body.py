@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from routerapp.serving.served import Refused
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_HEADER_BYTES = 32 * 1024
+BODY_SECONDS = 60
 NOT_FOR_RULES = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
 
 Scope = MutableMapping[str, Any]
@@ -32,6 +34,15 @@ def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     if size > MAX_HEADER_BYTES:
         raise Refused(431, "headers_too_large", f"The headers are larger than {MAX_HEADER_BYTES // 1024} KB.")
     return headers
+
+
+async def read_body_in_time(headers: dict[str, str], receive: Receive) -> bytes:
+    """As read_body; raises Refused 408 when the caller does not send it all in time."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await read_body(headers, receive)
+    except TimeoutError:
+        raise Refused(408, "body_too_slow", f"The body did not arrive within {BODY_SECONDS} seconds.") from None
 
 
 async def read_body(headers: dict[str, str], receive: Receive) -> bytes:

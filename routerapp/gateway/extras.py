@@ -73,7 +73,9 @@ def _object(value: Any, name: str, known: tuple[str, ...]) -> dict[str, Any]:
     members = _mapping(value, name)
     for key in members:
         if key not in known:
-            raise bad_request("unknown_field", f"{name}.{key[:60]} is not known. Known: {', '.join(known)}.", f"{name}.{key[:60]}")
+            raise bad_request(
+                "unknown_field", f"{name}.{key[:60]} is not known. Known: {', '.join(known)}.", f"{name}.{key[:60]}"
+            )
     return members
 
 
@@ -176,7 +178,9 @@ def _provider_constraints(provider: Mapping[str, Any]) -> dict[str, Any]:
     if only and order:
         order = tuple(name for name in order if name in only)
         if not order:
-            raise bad_request("invalid_value", "provider.order and provider.only have no provider in common.", "provider.order")
+            raise bad_request(
+                "invalid_value", "provider.order and provider.only have no provider in common.", "provider.order"
+            )
     if only or order:
         constraints["providers"] = list(order or only)
     if ignored := _names(provider.get("ignore"), "provider.ignore"):
@@ -190,5 +194,7 @@ def _max_price(value: Any) -> dict[str, Any]:
     names = {"prompt": "max_input_usd_per_mtok", "completion": "max_output_usd_per_mtok"}
     for name, limit in limits.items():
         if not isinstance(limit, int | float | str) or isinstance(limit, bool):
-            raise bad_request("invalid_type", f"provider.max_price.{name} must be a number.", f"provider.max_price.{name}")
+            raise bad_request(
+                "invalid_type", f"provider.max_price.{name} must be a number.", f"provider.max_price.{name}"
+            )
     return {names[name]: limit for name, limit in limits.items()}

@@ -82,6 +82,8 @@ class Supervisor:
         for child in self._children:
             _stop(child)
         os.close(self._write_end)
+        os.close(self._read_end)
+        self._lock.close()
 
     def _note_end(self, child: Child, now: float) -> None:
         assert child.process is not None

@@ -38,7 +38,7 @@ class ProviderError(Exception):
     is_retryable: ClassVar[bool] = False
     prefers_fallback: ClassVar[bool] = True
     falls_back: ClassVar[bool] = True
-    cools_down: ClassVar[bool] = True
+    cools_down: bool = True
     reached_model: ClassVar[bool] = False
     client_status: int = 502
     words: ClassVar[str] = "The upstream failed."

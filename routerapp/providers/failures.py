@@ -28,7 +28,7 @@ _CONTEXT_WORDS = re.compile(
 )
 _CREDENTIAL_CODES = frozenset({"invalid_api_key", "api_key_invalid", "authentication_error", "permission_denied"})
 _MODEL_CODES = frozenset({"model_not_found", "model_not_available", "model_decommissioned"})
-_LONG_QUOTE = re.compile(r"([\"'`]).{40,}?\1", re.DOTALL)
+_LONG_QUOTE = re.compile(r"(?<!\w)([\"'`]).{40,}?(?:\1|$)", re.DOTALL)
 _REQUEST_CODES = frozenset({"invalid_request_error", "invalid_request", "bad_request"})
 _MESSAGE_CHARACTERS = 300
 _LONGEST_WAIT_MS = 24 * 3600 * 1000
@@ -131,4 +131,4 @@ def _message_of(detail: Any) -> str:
     message = detail.get("message") or detail.get("detail") if isinstance(detail, dict) else detail
     if not isinstance(message, str):
         return ""
-    return _LONG_QUOTE.sub("\\1…\\1", message[:4000])[:_MESSAGE_CHARACTERS]
+    return _LONG_QUOTE.sub("\\1…\\1", message[:1000])[:_MESSAGE_CHARACTERS]

@@ -14,7 +14,9 @@ def usd(text: str, path: str) -> int:
     try:
         amount = parse_usd(text)
     except (ValueError, ArithmeticError, TypeError) as error:
-        raise invalid(path, "bad_amount", f"{str(text)[:40]!r} is not an amount in US dollars, such as 2.50.") from error
+        raise invalid(
+            path, "bad_amount", f"{str(text)[:40]!r} is not an amount in US dollars, such as 2.50."
+        ) from error
     if not 0 <= amount <= MAX_NUSD:
         raise invalid(path, "out_of_range", "An amount lies between 0 and 1,000,000 US dollars.")
     return amount

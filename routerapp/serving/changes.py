@@ -16,7 +16,7 @@ from django.db import models, transaction
 from routerapp.engine.problems import Problem
 from routerapp.models import User
 from routerapp.serving import audit
-from routerapp.serving.documents import refuse_unstorable
+from routerapp.serving.documents import is_storable, refuse_unstorable
 from routerapp.serving.permissions import Actor, require
 from routerapp.serving.refusals import Invalid, Missing, problems_of
 from routerapp.store.revisions import record_config_revision
@@ -48,7 +48,9 @@ def changing(by: Actor, action: str, subject: str, *, event: str = "", reason: s
         record_config_revision(f"{event or action} {change.subject}"[:200])
 
 
-def assign(row: models.Model, fields: Mapping[str, Any], allowed: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def assign(
+    row: models.Model, fields: Mapping[str, Any], allowed: Collection[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Set the listed fields, validate the whole row and save it. Returns what was and what is, changed fields only."""
     unknown = sorted(set(fields) - set(allowed))
     if unknown:
@@ -82,9 +84,10 @@ def _refuse_unstorable(name: str, value: Any) -> None:
 
 def find(rows: models.QuerySet[Row], kind: str, **where: Any) -> Row:
     """The one row, or Missing with the words a person used."""
-    row = rows.filter(**where).first()
+    value = next(iter(where.values()))
+    row = rows.filter(**where).first() if not isinstance(value, str) or is_storable(value) else None
     if row is None:
-        raise Missing(kind, next(iter(where.values())))
+        raise Missing(kind, value)
     return row
 
 

@@ -38,7 +38,11 @@ def remove_alias(name: str, *, by: Actor) -> None:
 
 def _check_name(name: str) -> None:
     if not _NAME.match(name):
-        raise invalid("name", "bad_name", "An alias has 1 to 100 letters, digits and . _ : / -, and starts with a letter or digit.")
+        raise invalid(
+            "name",
+            "bad_name",
+            "An alias has 1 to 100 letters, digits and . _ : / -, and starts with a letter or digit.",
+        )
     if name == "auto" or name.startswith(_TAKEN_FORMS):
         raise invalid("name", "reserved", f"{name} has a meaning of its own; choose another.")
     if "/" in name and Provider.objects.filter(slug=name.split("/")[0]).exists():

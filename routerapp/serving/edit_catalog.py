@@ -97,7 +97,9 @@ def set_credential(provider_slug: str, credential: str, *, by: Actor) -> Credent
         text = credential.strip()
         if not text or len(text) > MAX_CREDENTIAL or not text.isascii() or not text.isprintable():
             raise invalid(
-                "credential", "bad_credential", f"A credential is one line of up to {MAX_CREDENTIAL:,} ASCII characters."
+                "credential",
+                "bad_credential",
+                f"A credential is one line of up to {MAX_CREDENTIAL:,} ASCII characters.",
             )
         # Four characters of a short credential would be much of it.
         last_four = text[-4:] if len(text) >= 16 else ""
@@ -115,9 +117,7 @@ def clear_credential(provider_slug: str, *, by: Actor) -> None:
             raise Missing("credential of", provider_slug)
 
 
-def add_language_model(
-    slug: str, fields: Mapping[str, Any], *, by: Actor, is_sample: bool = False
-) -> LanguageModel:
+def add_language_model(slug: str, fields: Mapping[str, Any], *, by: Actor, is_sample: bool = False) -> LanguageModel:
     """fields: name, context_window and any other of LANGUAGE_MODEL_FIELDS."""
     with changing(by, "edit_language_model", f"model:{slug}", event="add_language_model") as change:
         checked_slug(slug, LanguageModel.objects.all(), "language model")

@@ -15,7 +15,7 @@ from routerapp.serving.refusals import invalid
 from routerapp.serving.slugs import checked_slug
 
 
-def set_score(
+def set_score(  # noqa: PLR0913 (each is a field of its own on the form)
     language_model: str,
     dimension: str,
     value: float,

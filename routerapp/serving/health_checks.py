@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -15,11 +16,22 @@ from django.conf import settings
 from routerapp.models import Deployment, HealthCheck, Job, ProviderKind
 from routerapp.providers.control import control_client
 from routerapp.providers.egress import EgressGuard
+from routerapp.providers.errors import BadAnswer, FirstTokenTimeout, RateLimited, StreamBroken, UpstreamUnavailable
 from routerapp.providers.health import Health, check_models
 from routerapp.store.config_document import unix_ms
 from routerapp.store.secrets import SecretRefused, decrypt_credential
 
 AT_ONCE = 8
+# What a real upstream in that state would be recorded as; everything else is a plain 5xx.
+OUTAGE_CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "429": RateLimited.error_class,
+        "timeout": FirstTokenTimeout.error_class,
+        "hang": FirstTokenTimeout.error_class,
+        "reset": StreamBroken.error_class,
+        "rubbish": BadAnswer.error_class,
+    }
+)
 Question = tuple[str, str | None]
 
 
@@ -72,6 +84,6 @@ def _ask(questions: Iterable[Question]) -> Mapping[Question, Health]:
 
 def _simulated(script: Mapping[str, Any], now_ms: int) -> Health:
     for outage in script.get("outages", ()):
-        if outage["from_ms"] <= now_ms < outage["to_ms"]:
-            return Health(False, None, str(outage.get("error", "upstream_unavailable")))
+        if outage.get("from_ms", 0) <= now_ms < outage.get("to_ms", 0):
+            return Health(False, None, OUTAGE_CLASSES.get(str(outage.get("error")), UpstreamUnavailable.error_class))
     return Health(True, round(float(script.get("ttft_ms", {}).get("p50", 0))))

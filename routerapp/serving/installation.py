@@ -142,6 +142,9 @@ def _archive_sample_policies() -> list[str]:
     slugs = list(sample.values_list("slug", flat=True))
     if sample.filter(is_default=True).exists():
         make_plain_default()
+    # Keys of the demo have no maker, and nobody was ever given one.
+    made_by_demo = APIKey.objects.filter(created_by=None, name__startswith="Sample ", last_used_at=None)
+    made_by_demo.filter(revoked_at=None).update(revoked_at=timezone.now())
     APIKey.objects.filter(default_policy__slug__in=slugs).update(default_policy=None)
     Alias.objects.filter(target__in=[f"policy:{slug}" for slug in slugs]).delete()
     Experiment.objects.filter(policy__slug__in=slugs, state=ExperimentState.RUNNING).update(

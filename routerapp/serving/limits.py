@@ -22,14 +22,20 @@ def take_request(limits: CallerLimits, caller: CallerFacts, now_ms: int) -> None
         source="policy",
         retry_after_ms=wait_ms,
     )
-    refused.headers.update(
-        {
-            "x-ratelimit-limit-requests": str(caller.requests_per_minute),
-            "x-ratelimit-remaining-requests": "0",
-            "x-ratelimit-reset-requests": f"{wait_ms / 1000:g}s",
-        }
-    )
+    refused.headers.update(limit_headers(limits, caller, now_ms))
     raise refused
+
+
+def limit_headers(limits: CallerLimits, caller: CallerFacts, now_ms: int) -> dict[str, str]:
+    """Where the key stands in this minute; empty for keys without a limit."""
+    limit = caller.requests_per_minute
+    if limit is None:
+        return {}
+    return {
+        "x-ratelimit-limit-requests": str(limit),
+        "x-ratelimit-remaining-requests": str(limits.requests_left(caller.slug, limit, now_ms)),
+        "x-ratelimit-reset-requests": f"{(MINUTE_MS - now_ms % MINUTE_MS) / 1000:g}s",
+    }
 
 
 def reserve(limits: CallerLimits, caller: CallerFacts, decision: Decision, now_ms: int) -> int:

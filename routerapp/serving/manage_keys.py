@@ -41,7 +41,7 @@ class CreatedKey:
     full_key: str = field(repr=False)
 
 
-def create_key(
+def create_key(  # noqa: PLR0913 (each is a field of its own on the form)
     name: str,
     *,
     by: Actor,

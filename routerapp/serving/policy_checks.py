@@ -12,7 +12,7 @@ from routerapp.engine.problems import PolicyError, Problem
 from routerapp.engine.publish import check_publishable
 from routerapp.serving.documents import refuse_unstorable
 from routerapp.serving.refusals import Invalid
-from routerapp.store.revisions import build_config_document
+from routerapp.store.config_document import build_config_document
 
 MAX_DOCUMENT_BYTES = 500_000
 
@@ -53,7 +53,8 @@ def current_config() -> Config:
 
 
 def live_policies(config: Config) -> dict[str, Policy]:
-    return {slug: versions.versions[versions.live] for slug, versions in config.policies.items()}
+    found = {slug: config.live_policy(slug) for slug in config.policies}
+    return {slug: policy for slug, policy in found.items() if policy is not None}
 
 
 def broken_policies(config: Config) -> dict[str, tuple[Problem, ...]]:

@@ -34,7 +34,7 @@ def _project_experiments(version: PolicyVersion) -> None:
     """Experiments this document names run; those only older versions named stop."""
     named = set()
     for rule_id, strategy in _splits(version.document):
-        slug = str(strategy.get("experiment") or f"{version.policy.slug}-{rule_id}")[:50]
+        slug = strategy["experiment"]
         named.add(slug)
         _project_experiment(version, slug, rule_id, strategy)
     running = Experiment.objects.filter(policy=version.policy, state=ExperimentState.RUNNING)
@@ -51,12 +51,16 @@ def _project_experiment(version: PolicyVersion, slug: str, rule_id: str, strateg
         )
     experiment.rule_id, experiment.state, experiment.stopped_at = rule_id, ExperimentState.RUNNING, None
     experiment.save()
-    arms = {str(arm["name"])[:60]: arm for arm in strategy.get("arms", ())}
-    experiment.arms.exclude(name__in=arms).delete()
-    for name, arm in arms.items():
-        Arm.objects.update_or_create(
-            experiment=experiment, name=name, defaults={"weight": max(0, int(arm.get("weight", 1)))}
-        )
+    weights = _whole_weights({arm["name"]: arm.get("weight", 1) for arm in strategy["arms"]})
+    experiment.arms.exclude(name__in=weights).delete()
+    for name, weight in weights.items():
+        Arm.objects.update_or_create(experiment=experiment, name=name, defaults={"weight": weight})
+
+
+def _whole_weights(weights: Mapping[str, float]) -> dict[str, int]:
+    """Rows hold whole weights: shares such as 0.9 and 0.1 are kept in thousandths."""
+    scale = 1 if all(float(weight).is_integer() for weight in weights.values()) else 1_000
+    return {name: round(weight * scale) for name, weight in weights.items()}
 
 
 def _splits(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

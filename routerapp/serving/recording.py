@@ -5,45 +5,51 @@ Every path through serve_chat ends in exactly one end(); a worker that dies befo
 
 from __future__ import annotations
 
+import logging
+
 from routerapp.engine.chat import Chat
 from routerapp.engine.money import attempt_cost
-from routerapp.engine.types import CallerFacts
-from routerapp.providers.base import Usage
+from routerapp.engine.types import CallerFacts, Price
+from routerapp.serving.headers import decision_headers
 from routerapp.serving.identifiers import make_id
+from routerapp.serving.limits import limit_headers, reserve
+from routerapp.serving.plan_job import Outcome, PlanJob
 from routerapp.serving.recent import RecentRequest
 from routerapp.serving.route_chat import Prepared
 from routerapp.serving.runtime import Runtime
-from routerapp.serving.served import Refused
+from routerapp.serving.served import Refused, internal_error
 from routerapp.serving.units import hash_user
 from routerapp.store.journal import JournalFull
 from routerapp.store.records import AttemptEnd, Begin, End
+
+# HTTP's "client closed request", as nginx records it; nobody is there to receive it.
+CLIENT_CLOSED = 499
+log = logging.getLogger(__name__)
 
 
 class Recording:
     def __init__(self, runtime: Runtime, chat: Chat | None, caller: CallerFacts, origin: str) -> None:
         self.runtime = runtime
+        self.chat = chat
         self.caller = caller
         self.origin = origin
-        self.chat = chat
         self.at_ms = runtime.clock.now_ms()
         self.id = make_id(self.at_ms, runtime.random_bits)
-        self.started = runtime.clock.monotonic()
-        self.upstream_seconds = 0.0
         self.reserved_nusd = 0
-        self.attempts: list[AttemptEnd] = []
         self.ended: End | None = None
+        self._started = runtime.clock.monotonic()
         self._recent: RecentRequest | None = None
-        self._baseline_price = None
+        self._baseline: Price | None = None
 
-    @property
-    def has_begun(self) -> bool:
-        return self._recent is not None
+    def reserve(self, prepared: Prepared) -> None:
+        """Hold the plan's dearest estimate against the key's day; raises Refused 402."""
+        self.reserved_nusd = reserve(self.runtime.live, self.caller, prepared.decision, prepared.now_ms)
 
     def begin(self, prepared: Prepared | None) -> None:
-        """Written before the first upstream byte. Raises Refused 503 when nothing can be written any more."""
+        """Written before the first upstream byte. Raises Refused 503 when there is no room for records."""
         chat, caller = self.chat, self.caller
         baseline = prepared.baseline() if prepared else None
-        self._baseline_price = baseline[1] if baseline else None
+        self._baseline = baseline[1] if baseline else None
         begin = Begin(
             id=self.id,
             at_ms=prepared.now_ms if prepared else self.at_ms,
@@ -59,67 +65,107 @@ class Recording:
             baseline=baseline,
             reservation_nusd=self.reserved_nusd,
         )
-        self._write(begin)
+        self._check_room()
+        self._append(begin)
         self._recent = self.runtime.recent.add(begin)
 
-    def attempt_ended(self, attempt: AttemptEnd) -> None:
-        """latency_ms of the attempts is the providers' share of the request's time."""
-        self.attempts.append(attempt)
-        if self._recent is not None:
-            self._recent.attempts.append(attempt)
-        self.runtime.metrics.attempt_ended(attempt.deployment, attempt.error_class)
-        self.runtime.journal.append(attempt)
+    def job(self, prepared: Prepared) -> PlanJob:
+        """The decision as work for attempts; every attempt's end comes back here."""
+        assert self.chat is not None
+        caller, live = self.caller, self.runtime.live
+        left = live.spend_left(caller.slug, caller.daily_spend_nusd, prepared.now_ms)
+        return PlanJob(
+            request_id=self.id,
+            chat=self.chat,
+            decision=prepared.decision,
+            inputs=prepared.inputs,
+            config=prepared.snapshot.config,
+            target=self.runtime.target,
+            on_attempt=self._attempt_ended,
+            evidence=prepared.snapshot.evidence,
+            effects=prepared.effects,
+            is_live=self.origin == "live",
+            budget_left_nusd=None if left is None else left + self.reserved_nusd,
+        )
 
-    def cost_nusd(self) -> int | None:
-        """Sum over the attempts that are priced; None when none is."""
-        return _sum([attempt.cost_nusd for attempt in self.attempts])
+    def headers(self, prepared: Prepared) -> dict[str, str]:
+        """What every reply to a decided request carries."""
+        headers = decision_headers(self.id, prepared.decision)
+        if self.caller.requests_per_minute is not None:
+            headers.update(limit_headers(self.runtime.live, self.caller, prepared.now_ms))
+        return headers
 
-    def end(self, status: str, http_status: int, error_code: str = "") -> End:
+    def end(self, status: str, http_status: int, error_code: str = "", outcome: Outcome | None = None) -> End:
         """Written before the last byte leaves. A second call changes nothing."""
         if self.ended is not None:
             return self.ended
-        now = self.runtime.clock.monotonic()
-        attempts = self.attempts
-        last = attempts[-1] if attempts else None
-        served = last if last is not None and status == "ok" else last
-        input_tokens = _sum([attempt.input_tokens for attempt in attempts])
-        output_tokens = _sum([attempt.output_tokens for attempt in attempts])
-        cached_tokens = _sum([attempt.cached_tokens for attempt in attempts])
+        is_ok = outcome is not None and status == "ok"
         self.ended = End(
             id=self.id,
             at_ms=self.runtime.clock.now_ms(),
             status=status,
             http_status=http_status,
             error_code=error_code,
-            deployment=served.deployment if served else "",
-            language_model=served.language_model if served else "",
-            provider=served.provider if served else "",
-            attempts=len(attempts),
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cached_tokens=cached_tokens,
-            is_usage_estimated=any(attempt.is_usage_estimated for attempt in attempts),
-            cost_nusd=self.cost_nusd(),
-            baseline_cost_nusd=self._baseline_cost(last, status),
-            ttft_ms=last.ttft_ms if last and status == "ok" else None,
-            latency_ms=max(0, round((now - self.started) * 1000)),
-            overhead_us=self.overhead_us(),
-            finish_reason=last.finish_reason if last and status == "ok" else "",
+            deployment=outcome.deployment if outcome else "",
+            language_model=outcome.language_model if outcome else "",
+            provider=outcome.provider if outcome else "",
+            attempts=len(outcome.attempts) if outcome else 0,
+            input_tokens=outcome.input_tokens if outcome else None,
+            output_tokens=outcome.output_tokens if outcome else None,
+            cached_tokens=outcome.cached_tokens if outcome else None,
+            is_usage_estimated=outcome.is_usage_estimated if outcome else False,
+            cost_nusd=outcome.cost_nusd if outcome else 0,
+            baseline_cost_nusd=self._baseline_cost(outcome) if is_ok else None,
+            ttft_ms=outcome.ttft_ms if outcome and is_ok else None,
+            latency_ms=max(0, round(self._elapsed() * 1000)),
+            overhead_us=self.overhead_us(outcome),
+            finish_reason=outcome.finish_reason if outcome and is_ok else "",
         )
         self._settle(self.ended)
         return self.ended
 
-    def overhead_us(self) -> int:
-        """Our own share of the time so far."""
-        elapsed = self.runtime.clock.monotonic() - self.started
-        return max(0, round((elapsed - self.upstream_seconds) * 1_000_000))
+    def refuse(self, refused: Refused, prepared: Prepared | None = None, outcome: Outcome | None = None) -> None:
+        """Record that there is no answer, and why; and let the refusal carry the id."""
+        refused.decision_id = self.id
+        try:
+            if self._recent is None:
+                self.begin(prepared)
+        except Refused:
+            log.warning("Request %s was refused (%s) and could not be recorded.", self.id, refused.code)
+        status = outcome.status if outcome and outcome.attempts else refused.request_status
+        self.end(status, refused.status, refused.code, outcome)
 
-    def _baseline_cost(self, last: AttemptEnd | None, status: str) -> int | None:
+    def abandon(self, problem: BaseException, outcome: Outcome) -> BaseException:
+        """The answer was never finished: the caller left or the worker stops, else it is a fault of ours. Returns what to raise."""
+        if not isinstance(problem, Exception):
+            self.end("cancelled", CLIENT_CLOSED, "client_closed", outcome)
+            return problem
+        log.error("Request %s failed.", self.id, exc_info=problem)
+        fault = internal_error()
+        fault.decision_id = self.id
+        self.end("interrupted", fault.status, fault.code, outcome)
+        return fault
+
+    def overhead_us(self, outcome: Outcome | None) -> int:
+        """Our own share of the time so far."""
+        upstream = outcome.upstream_seconds if outcome else 0.0
+        return max(0, round((self._elapsed() - upstream) * 1_000_000))
+
+    def _elapsed(self) -> float:
+        return self.runtime.clock.monotonic() - self._started
+
+    def _attempt_ended(self, attempt: AttemptEnd) -> None:
+        if self._recent is not None:
+            self._recent.attempts.append(attempt)
+        self.runtime.metrics.attempt_ended(attempt.deployment, attempt.error_class)
+        self._append(attempt)
+
+    def _baseline_cost(self, outcome: Outcome | None) -> int | None:
         """The baseline's price on what the answer used; failed attempts would not have been made there."""
-        price = self._baseline_price
-        if price is None or last is None or status != "ok" or last.input_tokens is None:
+        last = outcome.attempts[-1] if outcome and outcome.attempts else None
+        if self._baseline is None or last is None or last.input_tokens is None:
             return None
-        return attempt_cost(price, last.input_tokens, last.output_tokens or 0, last.cached_tokens or 0)
+        return attempt_cost(self._baseline, last.input_tokens, last.output_tokens or 0, last.cached_tokens or 0)
 
     def _settle(self, end: End) -> None:
         runtime = self.runtime
@@ -129,16 +175,26 @@ class Recording:
         )
         if self._recent is not None:
             self._recent.end = end
-            runtime.journal.append(end)
+            self._append(end)
 
-    def _write(self, begin: Begin) -> None:
-        journal = self.runtime.journal
-        if not journal.has_room and self.runtime.snapshot.settings.get("when_spool_is_full", "refuse") == "refuse":
+    def _check_room(self) -> None:
+        runtime = self.runtime
+        if not runtime.journal.has_room and runtime.snapshot.settings.get("when_spool_is_full", "refuse") == "refuse":
             raise spool_full()
+
+    def _append(self, record: Begin | AttemptEnd | End) -> None:
+        """A record that finds no room is counted and lost: the answer itself is worth more than its row."""
         try:
-            journal.append(begin)
+            self.runtime.journal.append(record)
         except JournalFull:
-            raise spool_full() from None
+            self.runtime.metrics.refused("unrecorded")
+
+
+def record_refusal(runtime: Runtime, caller: CallerFacts, origin: str, refused: Refused) -> str:
+    """A request that never became a chat; returns its id."""
+    recording = Recording(runtime, None, caller, origin)
+    recording.refuse(refused)
+    return recording.id
 
 
 def spool_full() -> Refused:
@@ -155,8 +211,3 @@ def _user_hash(chat: Chat | None, prepared: Prepared | None) -> str:
     if prepared is not None:
         return prepared.inputs.facts.user or ""
     return hash_user(chat.extras.user) if chat and chat.extras.user else ""
-
-
-def _sum(values: list[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None

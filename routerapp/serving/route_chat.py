@@ -62,7 +62,9 @@ def prepare(runtime: Runtime, chat: Chat, caller: CallerFacts) -> Prepared:
     now_ms = runtime.clock.now_ms()
     resolution = resolve(snapshot, chat, caller)
     inputs = read_chat(runtime, snapshot, chat, caller)
-    live = runtime.live.view(now_ms, budget_left_nusd=runtime.live.spend_left(caller.slug, caller.daily_spend_nusd, now_ms))
+    live = runtime.live.view(
+        now_ms, budget_left_nusd=runtime.live.spend_left(caller.slug, caller.daily_spend_nusd, now_ms)
+    )
     seed = runtime.random_bits(SEED_BITS)
     decision, effects = decide(
         resolution.policy, snapshot.config, snapshot.evidence, inputs, live, seed, now_ms, resolution.pinned
@@ -91,6 +93,7 @@ def read_chat(runtime: Runtime, snapshot: Snapshot, chat: Chat, caller: CallerFa
         request_constraints=chat.extras.constraints,
         only=chat.extras.models,
         fallbacks=chat.extras.fallbacks,
+        objective=chat.extras.objective,
     )
 
 

@@ -6,26 +6,38 @@ A test or the demo builds one by hand on a virtual clock; the ASGI lifespan open
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from routerapp.engine.task import TaskClassifier
 from routerapp.engine.task_words import DEFAULT_TASK_WORDS
 from routerapp.providers.base import Adapter, Target, Transport
 from routerapp.providers.clock import Clock
 from routerapp.providers.registry import ADAPTERS
+from routerapp.serving.attempts import Attempts
 from routerapp.serving.metrics import Metrics
 from routerapp.serving.recent import RecentRequests
 from routerapp.store.journal import Journal
 from routerapp.store.live import LiveState
 from routerapp.store.snapshot import Snapshot
+from routerapp.store.spool import RESERVE_NAME
 
 LEAST_SECONDS_BETWEEN_REFRESHES = 1.0
 LONGEST_DRAIN_SECONDS = 60.0
 # How long a worker serves from a configuration it can no longer confirm, unless settings say otherwise.
 MAX_SNAPSHOT_AGE_SECONDS = 900
+P = ParamSpec("P")
+T = TypeVar("T")
 METADATA_STORED = ("team", "app", "feature", "env")
+
+
+class InThread(Protocol):
+    """Runs blocking work, such as a query, outside the event loop."""
+
+    async def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
 
 class NotReady(Exception):
@@ -45,15 +57,22 @@ class Runtime:
     metrics: Metrics = field(default_factory=Metrics)
     recent: RecentRequests = field(default_factory=RecentRequests)
     reload: Callable[[], Awaitable[None]] | None = None
+    in_thread: InThread = asyncio.to_thread
     on_close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     is_draining: bool = False
     in_flight: int = 0
     confirmed_at: float | None = None
     classifier: TaskClassifier = field(default_factory=TaskClassifier)
+    attempts: Attempts = field(init=False)
     _snapshot: Snapshot | None = None
     _targets: dict[str, Target] = field(default_factory=dict)
     _refresh: asyncio.Task[None] | None = None
     _refreshed_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.attempts = Attempts(
+            self.transport, self.adapters, self.live, self.clock, lambda: self.random_bits(53) / 2**53
+        )
 
     @property
     def snapshot(self) -> Snapshot:
@@ -61,6 +80,10 @@ class Runtime:
         if self._snapshot is None:
             raise NotReady
         return self._snapshot
+
+    @property
+    def has_snapshot(self) -> bool:
+        return self._snapshot is not None
 
     @property
     def is_ready(self) -> bool:
@@ -74,6 +97,28 @@ class Runtime:
         most = self._snapshot.settings.get("max_snapshot_age_seconds", MAX_SNAPSHOT_AGE_SECONDS)
         return self.clock.monotonic() - self.confirmed_at > float(most)
 
+    def snapshot_age_seconds(self) -> float:
+        """Since the database confirmed that the snapshot is the newest; 0 where nobody asks it."""
+        return 0.0 if self.confirmed_at is None else max(0.0, self.clock.monotonic() - self.confirmed_at)
+
+    def report(self) -> dict[str, Any]:
+        """State of this worker for the heartbeat, as plain values."""
+        return {
+            "in_flight": self.in_flight,
+            "is_draining": self.is_draining,
+            "spool_bytes": self.spool_bytes(),
+            "spool_has_room": self.journal.has_room,
+            "deployments": self.live.report(self.clock.now_ms()),
+        }
+
+    def spool_bytes(self) -> int:
+        """What this worker has written and nobody has drained yet, the reserve not counted."""
+        total = 0
+        for file in self.journal.folder.glob("*"):
+            with contextlib.suppress(FileNotFoundError):  # the drainer removes segments at any time
+                total += 0 if file.name == RESERVE_NAME else file.stat().st_size
+        return total
+
     def swap(self, snapshot: Snapshot) -> None:
         """Serve from this snapshot from now on; requests that are running keep the one they started with."""
         previous = self._snapshot
@@ -85,6 +130,7 @@ class Runtime:
         self.live.set_deployment_limits(
             {slug: deployment.requests_per_minute for slug, deployment in snapshot.config.deployments.items()}
         )
+        self.live.hold(snapshot.control.cooldowns, self.clock.now_ms())
 
     def target(self, deployment: str) -> Target:
         """How to reach a deployment, its credential in clear. Raises KeyError or SecretRefused."""

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from routerapp.engine.types import Decision
+
+_TYPES = {
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    429: "rate_limit_error",
+}
+_STATUSES = {
+    "rate_limited": "refused_limit",
+    "budget_exceeded": "refused_budget",
+    "refused_by_policy": "refused_policy",
+    "no_eligible_model": "no_candidate",
+    "no_capable_model": "no_candidate",
+}
 
 
 @dataclass(slots=True)
 class Served:
     """body is set for a plain answer, stream for a streamed one; both carry the OpenAI shape. headers are ready to send.
 
-    cost_nusd, served_model and finish_reason are known at once for a plain answer, and after the last chunk for a stream.
+    The records are complete when body is there, or when stream has been read to its end or closed.
     """
 
     decision_id: str
@@ -21,7 +35,7 @@ class Served:
     status: int
     headers: Mapping[str, str]
     body: bytes | None = None
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 class Refused(Exception):
@@ -52,17 +66,24 @@ class Refused(Exception):
         self.headers: dict[str, str] = {}
         self.decision_id = ""
 
+    def to_error(self, request_id: str) -> dict[str, Any]:
+        """The OpenAI error object; detail may add members (router, attempts) but not replace ours."""
+        return {
+            **self.detail,
+            "message": self.message,
+            "type": _TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "api_error"),
+            "param": self.param,
+            "code": self.code,
+            "source": self.source,
+            "request_id": request_id,
+        }
 
-@dataclass(slots=True)
-class Stopwatch:
-    """Splits a request's time into ours and the providers'. Monotonic seconds in, whole units out."""
+    @property
+    def request_status(self) -> str:
+        """The status this request is recorded with."""
+        return _STATUSES.get(self.code) or ("invalid" if self.status < 500 else "upstream_error")
 
-    started: float
-    upstream_seconds: float = 0.0
-    marks: dict[str, float] = field(default_factory=dict)
 
-    def overhead_us(self, now: float) -> int:
-        return max(0, round((now - self.started - self.upstream_seconds) * 1_000_000))
-
-    def latency_ms(self, now: float) -> int:
-        return max(0, round((now - self.started) * 1000))
+def internal_error() -> Refused:
+    """The last resort: something of ours broke. What it was stands in the log under the request's id."""
+    return Refused(500, "internal_error", "Signalbox failed while serving this request.", source="router")

@@ -73,6 +73,8 @@ def _first_user_text(messages: tuple[Mapping[str, Any], ...]) -> str:
             continue
         content = message.get("content")
         if isinstance(content, list):
-            content = "\n".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+            content = "\n".join(
+                part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+            )
         return content[:FINGERPRINT_CHARACTERS] if isinstance(content, str) else ""
     return ""

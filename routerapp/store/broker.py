@@ -16,17 +16,22 @@ from django.conf import settings
 log = logging.getLogger(__name__)
 QUICK, LONG = "quick", "long"
 QUEUES = (QUICK, LONG)
+SCHEME = "folder"
 TASK_MODULE = "routerapp.tasks"
 
 
 @lru_cache(maxsize=1)
 def celery_application() -> Any:
-    """One per process. The worker consumes both queues: `celery -A routerapp.celery worker -B -P solo -Q quick,long`."""
+    """One per process. A worker consumes both queues unless told otherwise."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "routerapp.settings")
     from celery import Celery
+    from kombu import Exchange, Queue
+    from kombu.transport import TRANSPORT_ALIASES
 
+    TRANSPORT_ALIASES[SCHEME] = f"{__package__}.broker_folder:Transport"
     application = Celery("signalbox", set_as_current=False, include=[TASK_MODULE])
     application.conf.update(broker_configuration(settings.DATA_DIR / "broker"))
+    application.conf.task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
     return application
 
 
@@ -48,7 +53,7 @@ def broker_configuration(folder: Path) -> dict[str, Any]:
     for path in (folder, messages, control):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
-        "broker_url": "filesystem://",
+        "broker_url": f"{SCHEME}://localhost//",
         "broker_transport_options": {
             "data_folder_in": str(messages),
             "data_folder_out": str(messages),
@@ -60,7 +65,6 @@ def broker_configuration(folder: Path) -> dict[str, Any]:
         "result_backend": None,
         "task_ignore_result": True,
         "task_default_queue": QUICK,
-        "task_routes": {},
         "task_serializer": "json",
         "accept_content": ["json"],
         "timezone": "UTC",

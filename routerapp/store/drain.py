@@ -52,7 +52,7 @@ class _Boot:
 
 
 class Drainer:
-    """Use as a context manager; folder is the data folder. database is a Django alias."""
+    """Use as a context manager; folder is the data folder, database a Django alias; on_transaction hears the seconds of each."""
 
     def __init__(
         self,
@@ -60,11 +60,13 @@ class Drainer:
         folder: Path,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        on_transaction: Callable[[float], object] | None = None,
     ) -> None:
         self._database = database
         self._spool = folder / "spool"
         self._refused = folder / "refused"
         self._monotonic = monotonic
+        self._on_transaction = on_transaction
         self._boots: dict[str, _Boot] = {}
         self._most_rows = MOST_ROWS
         self._lock_descriptor = _lock(folder / "drainer.lock")
@@ -162,6 +164,8 @@ class Drainer:
             self._most_rows = max(FEWEST_ROWS, self._most_rows // 2)
         elif took < LONGEST_TRANSACTION_SECONDS / 2:
             self._most_rows = min(MOST_ROWS, self._most_rows + FEWEST_ROWS)
+        if self._on_transaction is not None:
+            self._on_transaction(took)
         boot.ledger.remove(batch)
         boot.committed = position
 

@@ -51,6 +51,13 @@ class CallerLimits:
         window.requests += 1
         return None
 
+    def requests_left(self, key: str, limit: int, now_ms: int) -> int:
+        """What is left of this minute's limit."""
+        window = self._windows.get(key)
+        if window is None or minute_of(now_ms, at_least=window.minute) != window.minute:
+            return limit
+        return max(0, limit - window.requests)
+
     def reserve_spend(self, key: str, nusd: int, cap: int | None, now_ms: int) -> bool:
         """Hold nusd for a request about to run; False, and nothing held, when the day's cap would be passed."""
         spend = self._spend_of(key, now_ms)
@@ -77,7 +84,7 @@ class CallerLimits:
         return max(0, cap - spend.spent_nusd - spend.reserved_nusd)
 
     def restore_spend(self, rows: Mapping[str, int], now_ms: int) -> None:
-        """Book what earlier boots spent today (reports.spend_today); call once, before the first request."""
+        """Book what earlier boots spent today (undrained.spend_with_spool); call once, before the first request."""
         for key, nusd in rows.items():
             self._spend_of(key, now_ms).spent_nusd += nusd
 

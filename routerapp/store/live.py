@@ -69,6 +69,16 @@ class LiveState(CallerLimits):
         self._deployments: dict[str, _Deployment] = {}
         self._round_robin: dict[str, Mapping[str, int]] = {}
         self._requests_per_minute: dict[str, int] = {}
+        self._held: frozenset[str] = frozenset()
+
+    def hold(self, cooldowns: Mapping[str, int], now_ms: int) -> None:
+        """An operator's cooldowns (deployment -> until, ms) as the newest snapshot has them; one that is gone ends at once."""
+        running = {slug: until for slug, until in cooldowns.items() if until > now_ms}
+        for slug in self._held - running.keys():
+            self._deployment(slug).breaker = Breaker()
+        for slug, until in running.items():
+            self._deployment(slug).breaker = Breaker(is_open=True, reopens_at_ms=until, openings=1)
+        self._held = frozenset(running)
 
     def set_deployment_limits(self, requests_per_minute: Mapping[str, int | None]) -> None:
         """Called when a snapshot is swapped in: deployment -> limit."""

@@ -48,7 +48,8 @@ def retention_days() -> RetentionDays:
 # What goes together, the request's own row last. The setting, then each table with the column that holds the request's id.
 TRAFFIC: tuple[tuple[str, tuple[tuple[type[models.Model], str], ...]], ...] = (
     ("bodies", ((Body, "request_id"),)),
-    ("inputs", ((DecisionInputs, "request_id"), (DecisionTrace, "request_id"))),
+    ("inputs", ((DecisionInputs, "request_id"),)),
+    ("inputs", ((DecisionTrace, "request_id"),)),
     ("requests", ((AttemptRow, "request_id"), (Feedback, "request_id"), (RoutedRequest, "id"))),
 )
 
@@ -59,7 +60,7 @@ def forget(now: datetime, report: Callable[[float, str], None]) -> dict[str, int
     deleted: dict[str, int] = {}
     for index, (kind, tables) in enumerate(TRAFFIC):
         before_ms = unix_ms(now - timedelta(days=getattr(days, kind)))
-        deleted[kind] = 0
+        deleted.setdefault(kind, 0)
         while batch := _delete_batch(tables, before_ms):
             deleted[kind] += batch
             report(index / len(TRAFFIC), f"{deleted[kind]} {kind} deleted")

@@ -7,7 +7,6 @@ Never logs or quotes a plaintext.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 from functools import lru_cache
@@ -76,7 +75,7 @@ def decrypt_credential(provider: str, ciphertext: str) -> str:
 
 def keyed_hash(purpose: str, text: str) -> str:
     """HMAC-SHA-256 under this purpose's derived key, 64 lower-case hex digits."""
-    return hmac.new(derived_key(f"hash/{purpose}"), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(derived_key(f"hash/{purpose}"), text.encode(), "sha256").hex()
 
 
 def hash_key(key: str) -> str:

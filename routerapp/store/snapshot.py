@@ -22,7 +22,6 @@ from routerapp.store.config_document import unix_ms
 from routerapp.store.control import Control, parse_control
 from routerapp.store.revisions import (
     load_config,
-    load_config_document,
     load_evidence,
     load_evidence_document,
     parse_evidence,
@@ -98,8 +97,14 @@ def load_snapshot() -> Snapshot:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         if not InstallationState.objects.filter(id=1, config__isnull=False).exists():
             record_config_revision("first start")
-        parts = _read_parts()
-        config, evidence = load_config(parts.config_sha), load_evidence(parts.evidence_sha)
+        rows = _read_rows()
+    # Revisions never change, so they are read and parsed after the transaction, which on SQLite locks out writers.
+    config, evidence = load_config(rows["config_sha"]), load_evidence(rows["evidence_sha"])
+    parts = SnapshotParts(
+        config_document=dict(config.document),
+        evidence_document=load_evidence_document(evidence.revision) if evidence.revision else None,
+        **rows,
+    )
     return _assemble(parts, config, evidence)
 
 
@@ -125,21 +130,19 @@ def _assemble(parts: SnapshotParts, config: Config, evidence: Evidence) -> Snaps
     )
 
 
-def _read_parts() -> SnapshotParts:
+def _read_rows() -> dict[str, Any]:
+    """Everything in SnapshotParts but the documents of the two revisions."""
     state = InstallationState.objects.values("serial", "config_id", "evidence_id", "settings").get(id=1)
-    evidence_sha = state["evidence_id"] or ""
     rows = APIKey.objects.filter(revoked_at=None).values_list("prefix", "slug", "key_hash", "expires_at")
-    return SnapshotParts(
-        serial=state["serial"],
-        config_sha=state["config_id"],
-        config_document=load_config_document(state["config_id"]),
-        evidence_sha=evidence_sha,
-        evidence_document=load_evidence_document(evidence_sha) if evidence_sha else None,
-        draft_documents=list(Draft.objects.filter(policy__archived_at=None).values_list("document", flat=True)),
-        keys=[(prefix, slug, hashed, unix_ms(at) if at else None) for prefix, slug, hashed, at in rows],
-        targets=dict(_targets()),
-        settings=state["settings"],
-    )
+    return {
+        "serial": state["serial"],
+        "config_sha": state["config_id"],
+        "evidence_sha": state["evidence_id"] or "",
+        "draft_documents": list(Draft.objects.filter(policy__archived_at=None).values_list("document", flat=True)),
+        "keys": [(prefix, slug, hashed, unix_ms(at) if at else None) for prefix, slug, hashed, at in rows],
+        "targets": dict(_targets()),
+        "settings": state["settings"],
+    }
 
 
 def _targets() -> Iterator[tuple[str, dict[str, Any]]]:

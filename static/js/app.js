@@ -1,4 +1,4 @@
-// What every page shares: dialogs, copy buttons, messages, live panels, keyboard shortcuts, announced failures.
+// What every page shares: dialogs, copy buttons, messages, live panels, popovers, announced failures.
 (() => {
   const announcer = document.getElementById("announcer");
 
@@ -34,7 +34,7 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-opens], [data-closes], [data-dismisses], [data-copies]");
+    const button = event.target.closest("[data-opens], [data-closes], [data-dismisses], [data-copies], [data-live-switch]");
     if (!button) {
       if (event.target.matches("dialog")) event.target.close();
       return;
@@ -46,25 +46,55 @@
     if ("closes" in button.dataset) button.closest("dialog").close();
     if ("dismisses" in button.dataset) button.closest("[data-toast]").remove();
     if (button.dataset.copies) copy(button);
+    if (button.dataset.liveSwitch) {
+      const isLive = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(isLive));
+      if (isLive) htmx.trigger(document.getElementById(button.dataset.liveSwitch), "refresh");
+    }
   });
 
   function prepare(root) {
-    for (const button of root.querySelectorAll("[data-copies][hidden]")) button.hidden = false;
+    for (const button of root.querySelectorAll("[data-copies][hidden], [data-live-switch][hidden], [data-needs-script][hidden]")) button.hidden = false;
     for (const notice of root.querySelectorAll("[data-toast]")) fade(notice);
   }
 
   // A live panel (data-live) asks nothing while its page is hidden, and asks at once when it is seen again.
   document.addEventListener("htmx:before:request", (event) => {
-    const panel = event.target.closest?.("[data-live]");
-    if (panel && (document.hidden || panel.dataset.live === "off")) event.preventDefault();
+    const panel = event.target;
+    if (!panel.matches?.("[data-live]")) return;
+    if (document.hidden || isPaused(panel)) event.preventDefault();
   });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     for (const panel of document.querySelectorAll("[data-live]")) htmx.trigger(panel, "refresh");
   });
 
+  // The live switch pauses a panel; the choice outlives the panel's own swaps because the switch stands outside it.
+  function isPaused(panel) {
+    const button = document.querySelector(`[data-live-switch="${panel.id}"]`);
+    return button?.getAttribute("aria-pressed") === "false";
+  }
+
+  // What people opened stays open when a live panel is replaced.
+  let opened = [];
+  document.addEventListener("htmx:before:swap", () => {
+    opened = [...document.querySelectorAll("details[id][open]")].map((details) => details.id);
+  });
+
+  // Empty fields of a filter form do not belong in the address.
+  document.addEventListener("htmx:config:request", (event) => {
+    if (!event.target.matches?.("form[data-clean]")) return;
+    const { body } = event.detail.ctx.request;
+    for (const [name, value] of [...body]) if (value === "") body.delete(name);
+  });
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches("form[data-clean]")) return;
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
+
   document.addEventListener("htmx:after:settle", (event) => {
-    prepare(event.target);
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    prepare(document);
     const summary = event.target.querySelector?.("[data-announces]");
     if (summary) announce(summary.textContent.trim());
   });
@@ -74,20 +104,18 @@
     say(status === 403 ? "You are not allowed to do that." : `That did not work (${status}). Reload the page and try again.`, "bad");
   });
 
-  const places = { o: "overview", r: "requests", p: "policies", g: "playground", m: "models", k: "keys" };
-  let isGoing = false;
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
-    if (isGoing && places[event.key]) document.querySelector(`.nav a[data-place="${places[event.key]}"]`)?.click();
-    isGoing = event.key === "g" && !isGoing;
-    if (event.key === "/") {
-      const field = document.querySelector("[data-first-filter]");
-      if (field) {
-        event.preventDefault();
-        field.focus();
-      }
+  // A popover closes when people go elsewhere.
+  function closePopovers(keep) {
+    for (const popover of document.querySelectorAll("details.popover[open]")) {
+      if (!popover.contains(keep)) popover.open = false;
     }
+  }
+  document.addEventListener("click", (event) => closePopovers(event.target));
+  document.addEventListener("keydown", (event) => {
+    const popover = event.key === "Escape" && event.target.closest("details.popover[open]");
+    if (!popover) return;
+    popover.open = false;
+    popover.querySelector("summary").focus();
   });
 
   prepare(document);

@@ -26,7 +26,7 @@ PRICE = Price(input_nusd_per_mtok=2_500_000_000, output_nusd_per_mtok=10_000_000
 
 
 def request_id(number: int) -> str:
-    return f"0193{number:08x}-0000-7000-8000-000000000000"
+    return f"{number:08x}-0193-7000-8000-000000000000"
 
 
 def small_journal(data_folder: Path, **arguments: Any) -> Journal:

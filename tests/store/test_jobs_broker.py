@@ -1,6 +1,7 @@
 import json
 import os
 import stat
+from queue import Empty
 
 import pytest
 
@@ -25,6 +26,34 @@ def test_a_wake_up_is_a_file_in_the_data_folder_that_carries_only_the_id(applica
     assert content["headers"]["argsrepr"] == "[42]"
     assert content["content-type"] == "application/json"
     assert stat.S_IMODE(os.stat(tmp_path / "broker" / "messages").st_mode) == 0o700
+
+
+def test_messages_are_taken_once_in_order_and_rubbish_is_dropped(application, tmp_path, caplog):
+    folder = tmp_path / "broker" / "messages"
+    for job_id in (1, 2):
+        broker.send_wake_up("run_job", job_id, "quick")
+    broker.send_wake_up("run_job", 3, "long")
+    (folder / "0_torn.quick.msg").write_bytes(b"")
+    (folder / ".9_unfinished.quick.msg").write_bytes(b"{")
+
+    with application.connection_for_read() as connection, connection.channel() as channel:
+        taken = [channel._get("quick")["headers"]["argsrepr"] for _ in range(2)]
+        with pytest.raises(Empty):
+            channel._get("quick")
+    assert taken == ["[1]", "[2]"]
+    assert "was dropped" in caplog.text
+    assert len(list(folder.glob("[!.]*.msg"))) == 1
+
+
+def test_each_message_reaches_its_own_queue_only(application, tmp_path):
+    with application.connection_for_read() as connection, connection.channel() as channel:
+        for queue in application.conf.task_queues:
+            queue(channel).declare()
+    for name in ("quick", "long", "quick"):
+        broker.send_wake_up("run_job", 1, name)
+
+    names = [path.name.partition(".")[2] for path in (tmp_path / "broker" / "messages").iterdir()]
+    assert sorted(names) == ["long.msg", "quick.msg", "quick.msg"]
 
 
 def test_a_broker_that_refuses_costs_a_warning_not_the_caller(application, tmp_path, caplog):

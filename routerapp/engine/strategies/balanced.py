@@ -3,8 +3,10 @@ logarithmically, never by the other candidates: removing a loser cannot change t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import log
+from typing import Any
 
 from routerapp.engine.money import NUSD_PER_USD
 from routerapp.engine.section import Section, is_number
@@ -51,10 +53,18 @@ class Balanced:
 
 
 def balanced(weights: dict[str, float], cost_usd: tuple[float, float], ttft_ms: tuple[float, float]) -> Balanced:
-    total = sum(weights.get(term, 0.0) for term in TERMS)
-    shares = [weights.get(term, 0.0) / total for term in TERMS]
     cost_scale = Scale.between(cost_usd[0] * NUSD_PER_USD, cost_usd[1] * NUSD_PER_USD)
-    return Balanced(*shares, cost_scale, Scale.between(*ttft_ms))
+    return Balanced(**_shares(weights), cost_scale=cost_scale, latency_scale=Scale.between(*ttft_ms))
+
+
+def reweighted(parameters: Balanced, weights: Mapping[str, float]) -> Balanced:
+    """The same scales under a caller's weights, at least one of which is above zero."""
+    return replace(parameters, **_shares(weights))
+
+
+def _shares(weights: Mapping[str, float]) -> dict[str, Any]:
+    total = sum(weights.get(term, 0.0) for term in TERMS)
+    return {term: weights.get(term, 0.0) / total for term in TERMS}
 
 
 def rank_balanced(options: list[Option], parameters: Balanced, moment: Moment) -> Ranking:
@@ -63,18 +73,25 @@ def rank_balanced(options: list[Option], parameters: Balanced, moment: Moment) -
     latency_weight, reliability_weight = parameters.latency, parameters.reliability
     place_cost, place_latency = parameters.cost_scale.place, parameters.latency_scale.place
     for option in options:
-        quality, cost_nusd, ttft_ms = option.quality, option.cost_nusd, option.ttft_ms
-        success = option.live.success_ewma
+        quality, cost_nusd, ttft_ms, success = (
+            option.quality,
+            option.cost_nusd,
+            option.ttft_ms,
+            option.live.success_ewma,
+        )
         if quality is None or cost_nusd is None or ttft_ms is None or success is None:
             option.detail = {"assumed": _assumed(option)}
-        terms = {
-            "quality": quality_weight * (UNKNOWN_QUALITY if quality is None else quality),
-            "cost": 0.0 if cost_nusd is None else cost_weight * place_cost(cost_nusd),
-            "latency": latency_weight * (UNKNOWN_LATENCY if ttft_ms is None else place_latency(ttft_ms)),
-            "reliability": reliability_weight * (UNKNOWN_RELIABILITY if success is None else success),
+        quality_term = quality_weight * (UNKNOWN_QUALITY if quality is None else quality)
+        cost_term = 0.0 if cost_nusd is None else cost_weight * place_cost(cost_nusd)
+        latency_term = latency_weight * (UNKNOWN_LATENCY if ttft_ms is None else place_latency(ttft_ms))
+        reliability_term = reliability_weight * (UNKNOWN_RELIABILITY if success is None else success)
+        option.terms = {
+            "quality": quality_term,
+            "cost": cost_term,
+            "latency": latency_term,
+            "reliability": reliability_term,
         }
-        option.terms = terms
-        option.score = terms["quality"] + terms["cost"] + terms["latency"] + terms["reliability"]
+        option.score = quality_term + cost_term + latency_term + reliability_term
     return Ranking(certain(sorted(options, key=_best_first)))
 
 

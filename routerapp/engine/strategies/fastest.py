@@ -37,7 +37,8 @@ def rank_fastest(options: list[Option], parameters: Fastest, moment: Moment) -> 
         return Ranking(certain(warm))
     share = parameters.explore_share if warm else 1.0
     for option in cold:
-        option.verdict = Verdict.COLD_START
+        if option.verdict is Verdict.ELIGIBLE:
+            option.verdict = Verdict.COLD_START
         option.detail = {"samples": option.live.ttft_samples}
         option.probability = share / len(cold)
     cold.sort(key=lambda option: (u(moment.seed, "cold_start", moment.rule_id, option.slug), option.slug))
@@ -46,7 +47,9 @@ def rank_fastest(options: list[Option], parameters: Fastest, moment: Moment) -> 
     explores = not warm or u(moment.seed, "explore", moment.rule_id, "") < share
     if not explores:
         return Ranking(warm + cold, "exact")
-    step = TraceStep("strategy", cold[0].slug, Verdict.COLD_START, {"samples": cold[0].live.ttft_samples, "share": share})
+    step = TraceStep(
+        "strategy", cold[0].slug, Verdict.COLD_START, {"samples": cold[0].live.ttft_samples, "share": share}
+    )
     return Ranking([cold[0], *warm, *cold[1:]], "exact", trace=(step,))
 
 

@@ -36,6 +36,7 @@ class Option(msgspec.Struct):
     cost_nusd: int | None
     ttft_ms: float | None
     output_tokens: int
+    is_fallback: bool = False
     verdict: Verdict = Verdict.ELIGIBLE
     detail: Mapping[str, Any] = {}
     score: float | None = None

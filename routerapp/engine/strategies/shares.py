@@ -17,7 +17,9 @@ def read_shares(section: Section, *, whole: bool = False) -> Shares:
     for name, weight in section.weights("weights", whole=whole).items():
         reference = parse_target(name)
         if reference is None or reference.kind not in ("deployment", "model"):
-            section.refuse(f"weights.{name}", "bad_reference", "Weights are given to deployment:<slug> or model:<slug>.")
+            section.refuse(
+                f"weights.{name}", "bad_reference", "Weights are given to deployment:<slug> or model:<slug>."
+            )
         else:
             shares[str(reference)] = weight
     return shares

@@ -15,7 +15,8 @@ def rank_weighted(options: list[Option], shares: Shares, moment: Moment) -> Rank
         weights = dict.fromkeys(weights, 1.0)
     total = sum(weights[slug] for slug in sorted(weights))
     times = {
-        slug: exponential_race(u(moment.seed, "weighted", moment.rule_id, slug), weight) for slug, weight in weights.items()
+        slug: exponential_race(u(moment.seed, "weighted", moment.rule_id, slug), weight)
+        for slug, weight in weights.items()
     }
     for option in options:
         option.probability = weights[option.slug] / total

@@ -10,16 +10,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from routerapp.management.parent import exit_with_parent
 from routerapp.store.drain import Drainer, DrainerRunning
 
 
 class Command(BaseCommand):
     help = "Carries journalled requests from the spool into the database."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="take what is there now, then exit")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        exit_with_parent()
         stop = threading.Event()
         try:
             with Drainer("default", settings.DATA_DIR) as drainer:

@@ -15,6 +15,7 @@ DRAIN_SECONDS = 60
 
 class Command(BaseCommand):
     help = "Serve the gateway and the dashboard (started by `run`)."
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         exit_with_parent()

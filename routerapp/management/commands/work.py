@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.app.utils import find_app
 from celery.beat import EmbeddedService
 from django.core.management.base import BaseCommand
 
-from routerapp.celery import app
 from routerapp.management.parent import exit_with_parent
 
 
 class Command(BaseCommand):
     help = "Run background jobs and their schedule (started by `run`)."
 
+    # The checks would load every page, and Plotly with them, only to run jobs.
+    requires_system_checks: list[str] = []
+
     def handle(self, *args: Any, **options: Any) -> None:
         exit_with_parent()
+        # By name, as Celery's own command line does: the wiring is above the commands.
+        app = find_app("routerapp.celery:app")
         schedule = EmbeddedService(app, thread=True)
         schedule.daemon = True
         schedule.start()

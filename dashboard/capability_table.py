@@ -1,0 +1,66 @@
+"""Models by dimensions: every score with where it comes from. A missing score is unknown, which is not zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from routerapp.models import CapabilityScore, Dimension, LanguageModel
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """score is None where nobody has given one. level: 0 to 10, for the shade."""
+
+    model: LanguageModel
+    dimension: Dimension
+    score: CapabilityScore | None
+
+    @property
+    def id(self) -> str:
+        return f"score-{self.model.slug}-{self.dimension.slug}"
+
+    @property
+    def percent(self) -> float:
+        return round(self.score.value * 100, 1) if self.score else 0.0
+
+    @property
+    def shown(self) -> str:
+        return f"{self.score.value:.4g}" if self.score else ""
+
+    @property
+    def provenance(self) -> str:
+        """Where the number comes from, in one line."""
+        if self.score is None:
+            return f"{self.dimension.name}: unknown"
+        score = self.score
+        parts = [score.get_source_display(), f"{score.measured_at:%Y-%m-%d}"]
+        if score.low is not None and score.high is not None:
+            parts.insert(0, f"95 % between {score.low:g} and {score.high:g}")
+        return ", ".join([*parts, score.note] if score.note else parts)
+
+
+def capability_table(models: Sequence[LanguageModel]) -> dict[str, Any]:
+    """dimensions, and one row of cells a model."""
+    dimensions = list(Dimension.objects.all())
+    scores = {
+        (score.language_model_id, score.dimension_id): score
+        for score in CapabilityScore.objects.filter(language_model__in=models)
+    }
+    rows = [
+        {
+            "model": model,
+            "cells": [Cell(model, dimension, scores.get((model.pk, dimension.pk))) for dimension in dimensions],
+        }
+        for model in models
+    ]
+    return {"dimensions": dimensions, "rows": rows}
+
+
+def load_cell(model_slug: str, dimension_slug: str) -> Cell | None:
+    model = LanguageModel.objects.filter(slug=model_slug, archived_at=None).first()
+    dimension = Dimension.objects.filter(slug=dimension_slug).first()
+    if model is None or dimension is None:
+        return None
+    return Cell(model, dimension, CapabilityScore.objects.filter(language_model=model, dimension=dimension).first())

@@ -1,0 +1,178 @@
+"""Forms of the catalogue: language models, providers, deployments, prices, dimensions, scores."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+
+from dashboard.catalogue_options import CatalogueOptions
+from routerapp.models import ProviderKind, ScoreSource
+
+SLUG_HELP = "Lower-case letters, digits, - and _. It never changes and is never used again."
+WHEN = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"]
+
+
+def _plain(**attrs: str) -> forms.TextInput:
+    return forms.TextInput(attrs={"autocomplete": "off", **attrs})
+
+
+def _number(label: str, required: bool = False, least: int = 1, **more: Any) -> forms.IntegerField:
+    """Typed as text, so that what was typed comes back when it is no number."""
+    return forms.IntegerField(
+        label=label, required=required, min_value=least, widget=_plain(inputmode="numeric"), **more
+    )
+
+
+class SlugForm(forms.Form):
+    slug = forms.CharField(max_length=60, label="Slug", help_text=SLUG_HELP, widget=_plain(autocapitalize="none"))
+
+
+class LanguageModelForm(forms.Form):
+    name = forms.CharField(max_length=100, label="Name")
+    vendor = forms.CharField(max_length=100, required=False, label="Vendor")
+    context_window = _number("Context window, tokens", required=True)
+    max_output_tokens = _number("Longest answer, tokens", help_text="Empty: unknown.")
+    has_tools = forms.BooleanField(required=False, label="Tools")
+    has_vision = forms.BooleanField(required=False, label="Images")
+    has_json_schema = forms.BooleanField(required=False, label="JSON schema")
+    has_streaming = forms.BooleanField(required=False, label="Streaming", initial=True)
+
+
+class NewLanguageModelForm(LanguageModelForm, SlugForm):
+    field_order = ["name", "slug"]
+
+
+class NewProviderForm(SlugForm):
+    name = forms.CharField(max_length=100, label="Name")
+    kind = forms.ChoiceField(choices=ProviderKind, label="Kind")
+    base_url = forms.CharField(
+        max_length=500,
+        required=False,
+        label="Address",
+        help_text="Of the API, such as https://api.example.com/v1. Simulated providers have none.",
+        widget=_plain(inputmode="url"),
+    )
+    credential = forms.CharField(
+        max_length=4_000,
+        required=False,
+        label="Credential",
+        help_text="Stored encrypted. Nobody can read it again.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    field_order = ["name", "slug", "kind", "base_url", "credential"]
+
+
+class ProviderForm(forms.Form):
+    name = forms.CharField(max_length=100, label="Name")
+    base_url = forms.CharField(max_length=500, required=False, label="Address", widget=_plain(inputmode="url"))
+    is_enabled = forms.BooleanField(required=False, label="Enabled")
+    credential = forms.CharField(
+        max_length=4_000,
+        required=False,
+        label="New credential",
+        help_text="Empty: keep what is stored. A new address on another host drops the old credential.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class DeploymentForm(forms.Form):
+    name = forms.CharField(max_length=100, label="Name")
+    upstream_model = forms.CharField(
+        max_length=200, label="Upstream model", help_text="The name this provider knows it by.", widget=_plain()
+    )
+    base_url = forms.CharField(
+        max_length=500, required=False, label="Own address", help_text="Empty: the provider's.", widget=_plain()
+    )
+    region = forms.CharField(max_length=40, required=False, label="Region", help_text="Such as eu or us-east.")
+    residency = forms.CharField(max_length=600, required=False, label="Residency labels", help_text="Comma between.")
+    tags = forms.CharField(
+        max_length=600, required=False, label="Tags", help_text="Comma between. Rules reach them as tag:…"
+    )
+    weight = _number("Weight", required=True, least=0, initial=1)
+    max_in_flight = _number("Most requests at once", help_text="Empty: no limit.")
+    requests_per_minute = _number("Requests per minute", help_text="Empty: no limit.")
+    simulation = forms.CharField(
+        required=False,
+        max_length=20_000,
+        label="Simulation script",
+        help_text="For simulated providers: a JSON object with latency, tokens and errors.",
+        widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
+    )
+
+    def clean_residency(self) -> list[str]:
+        return _labels(self.cleaned_data["residency"])
+
+    def clean_tags(self) -> list[str]:
+        return _labels(self.cleaned_data["tags"])
+
+    def clean_simulation(self) -> dict[str, Any]:
+        text = self.cleaned_data["simulation"].strip()
+        try:
+            value = json.loads(text) if text else {}
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(f"This is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise forms.ValidationError("Write an object, such as {}.")
+        return value
+
+
+class NewDeploymentForm(DeploymentForm, SlugForm):
+    provider = forms.ChoiceField(label="Provider", help_text="For good.")
+    language_model = forms.ChoiceField(label="Language model", help_text="For good.")
+    field_order = ["provider", "language_model", "name", "slug", "upstream_model"]
+
+    def __init__(self, *args: Any, options: CatalogueOptions, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["provider"].choices = options.providers
+        self.fields["language_model"].choices = options.models
+
+
+class PriceForm(forms.Form):
+    input_usd_per_mtok = forms.CharField(
+        max_length=20, label="Input, USD per million", widget=_plain(inputmode="decimal")
+    )
+    output_usd_per_mtok = forms.CharField(
+        max_length=20, label="Output, USD per million", widget=_plain(inputmode="decimal")
+    )
+    cached_input_usd_per_mtok = forms.CharField(
+        max_length=20,
+        required=False,
+        label="Cached input, USD per million",
+        help_text="Empty: costs what input costs.",
+        widget=_plain(inputmode="decimal"),
+    )
+    valid_from = forms.DateTimeField(
+        required=False,
+        label="In force from, UTC",
+        help_text="Empty: from now.",
+        input_formats=WHEN,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    source = forms.CharField(max_length=100, label="Source", initial="manual", widget=_plain())
+
+
+class DimensionForm(SlugForm):
+    name = forms.CharField(max_length=100, label="Name")
+    description = forms.CharField(max_length=300, required=False, label="What it measures")
+    field_order = ["name", "slug", "description"]
+
+
+class ScoreForm(forms.Form):
+    value = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=1,
+        label="Score, 0 to 1",
+        help_text="Empty: unknown.",
+        widget=_plain(inputmode="decimal"),
+    )
+    low = forms.FloatField(required=False, min_value=0, max_value=1, label="Low", widget=_plain(inputmode="decimal"))
+    high = forms.FloatField(required=False, min_value=0, max_value=1, label="High", widget=_plain(inputmode="decimal"))
+    source = forms.ChoiceField(choices=ScoreSource, initial=ScoreSource.MANUAL, label="Source", required=False)
+    note = forms.CharField(max_length=200, required=False, label="Note")
+
+
+def _labels(text: str) -> list[str]:
+    return [label.strip() for label in text.split(",") if label.strip()]

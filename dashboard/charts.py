@@ -1,0 +1,289 @@
+"""The overview's charts: from a report's values to a figure, its finding in words and its numbers as a table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import sqrt
+from typing import Any
+
+from dashboard import figures
+from dashboard.templatetags.numbers import count, duration, instant, money, share
+from routerapp.engine.money import format_usd
+from routerapp.store.reports import OverviewReport, Point
+from routerapp.store.sketches import Percentiles
+
+Report = OverviewReport
+Row = tuple[Any, ...]
+PERCENTILE_COLUMNS = ("p50_ms", "p95_ms", "samples")
+Z_95 = 1.959964
+STEP_NAMES = {60_000: "minute", 3_600_000: "hour", 86_400_000: "day"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """rows are for people, csv_rows exact: money in dollars with every digit, times in UTC, empty where unknown."""
+
+    id: str
+    title: str
+    unit: str
+    finding: str
+    figure: figures.Figure
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    csv_rows: tuple[Row, ...]
+    csv_columns: tuple[str, ...] = ()
+    csv_url: str = ""
+    api_call: str = ""
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """(name, series) of what is drawn in colours of its own; series is the end of a CSS class."""
+        named = [trace["name"] for trace in self.figure["data"] if trace.get("name")]
+        return [(name, "other" if name == "other" else str(place)) for place, name in enumerate(named, start=1)]
+
+    @property
+    def data_id(self) -> str:
+        return f"{self.id}-data"
+
+    @property
+    def call_id(self) -> str:
+        return f"{self.id}-curl"
+
+
+def overview_charts(report: Report) -> list[Chart]:
+    return [draw(report) for draw in CHARTS.values()]
+
+
+def _requests_by_model(report: Report) -> Chart:
+    names, values = _layers(report, lambda point: point.requests)
+    total = sum(map(sum, values.values()))
+    finding = "No model was called."
+    if total:
+        top = max(values, key=lambda name: sum(values[name]))
+        sums = [sum(column) for column in zip(*values.values(), strict=True)]
+        peak = max(range(len(sums)), key=sums.__getitem__)
+        part = share(sum(values[top]) / total)
+        finding = (
+            f"{top} took {part} of {count(total)} attempts. Busiest: {_in_words(names[peak])} with {count(sums[peak])}."
+        )
+    figure = figures.stacked_bars(names, values, {"rangemode": "tozero"})
+    rows = _table(names, values, count)
+    columns = ("Time (UTC)", *values)
+    unit = f"attempts per {_step(report)}"
+    return Chart(
+        "requests-by-model",
+        "Requests over time by model",
+        unit,
+        finding,
+        figure,
+        columns,
+        rows,
+        _table(names, values, int),
+        columns,
+    )
+
+
+def _cost_by_model(report: Report) -> Chart:
+    names, values = _layers(report, lambda point: point.cost_nusd)
+    total = sum(row.cost_nusd for row in report.models)
+    unpriced = sum(row.unpriced_n for row in report.models)
+    finding = f"{money(total)} in all"
+    if total:
+        top = max(values, key=lambda name: sum(values[name]))
+        finding += f", {share(sum(values[top]) / total)} of it for {top}"
+    finding += f". {count(unpriced)} unpriced attempts are not in it." if unpriced else "."
+    dollars = {name: [nusd / 1e9 for nusd in column] for name, column in values.items()}
+    figure = figures.stacked_bars(names, dollars, {"tickprefix": "$", "rangemode": "tozero"})
+    rows, exact = _table(names, values, money), _table(names, values, format_usd)
+    unit = f"dollars per {_step(report)}"
+    columns = ("Time (UTC)", *values)
+    return Chart("cost-by-model", "Cost over time by model", unit, finding, figure, columns, rows, exact, columns)
+
+
+def _over_time(chart_id: str, title: str, words: str, of: Callable[[Any], Percentiles]) -> Callable[[Report], Chart]:
+    def draw(report: Report) -> Chart:
+        times = [_time(point.starts_at_ms, report.step_ms) for point in report.over_time]
+        points = [of(point) for point in report.over_time]
+        series = {"p50": [_seconds(one.p50_ms) for one in points], "p95": [_seconds(one.p95_ms) for one in points]}
+        figure = figures.lines(times, series, {"ticksuffix": " s"})
+        rows = tuple(
+            (time, duration(one.p50_ms), duration(one.p95_ms), count(one.samples))
+            for time, one in zip(times, points, strict=True)
+        )
+        exact = tuple((time, one.p50_ms, one.p95_ms, one.samples) for time, one in zip(times, points, strict=True))
+        finding = _percentiles_in_words(of(report.totals), words, times, points)
+        columns = ("Time (UTC)", "p50", "p95", "Samples")
+        unit = f"seconds, per {_step(report)}"
+        return Chart(chart_id, title, unit, finding, figure, columns, rows, exact, ("time", *PERCENTILE_COLUMNS))
+
+    return draw
+
+
+def _per_model(chart_id: str, title: str, of: Callable[[Any], Percentiles]) -> Callable[[Report], Chart]:
+    def draw(report: Report) -> Chart:
+        known = [(row.language_model, of(row)) for row in report.models[:20] if of(row).samples]
+        known.sort(key=lambda pair: pair[1].p50_ms or 0)
+        names = [name for name, _ in known]
+        lows, highs = (
+            [_seconds(one.p50_ms) or 0.0 for _, one in known],
+            [_seconds(one.p95_ms) or 0.0 for _, one in known],
+        )
+        figure = figures.spans(names, lows, highs, ("p50", "p95"), {"ticksuffix": " s"})
+        rows = tuple((name, duration(one.p50_ms), duration(one.p95_ms), count(one.samples)) for name, one in known)
+        exact = tuple((name, one.p50_ms, one.p95_ms, one.samples) for name, one in known)
+        finding = "Nothing measured."
+        if known:
+            fast, slow = known[0], known[-1]
+            finding = f"Fastest at the median: {fast[0]}, {duration(fast[1].p50_ms)}."
+            if len(known) > 1:
+                finding += f" Slowest: {slow[0]}, {duration(slow[1].p50_ms)}."
+        columns = ("Model", "p50", "p95", "Samples")
+        return Chart(
+            chart_id,
+            title,
+            "p50 and p95, seconds",
+            finding,
+            figure,
+            columns,
+            rows,
+            exact,
+            ("model", *PERCENTILE_COLUMNS),
+        )
+
+    return draw
+
+
+def _success_per_model(report: Report) -> Chart:
+    judged = [(row.language_model, row.success) for row in report.models[:20] if row.success.judged]
+    judged.sort(key=lambda pair: pair[1].ok / pair[1].judged)
+    names = [name for name, _ in judged]
+    values = [100 * one.ok / one.judged for _, one in judged]
+    bounds = [wilson(one.ok, one.judged) for _, one in judged]
+    texts = [f"{share(one.ok / one.judged)} of {count(one.judged)}" for _, one in judged]
+    lows, highs = [100 * low for low, _ in bounds], [100 * high for _, high in bounds]
+    figure = figures.dots_with_interval(names, values, lows, highs, {"ticksuffix": " %"}, texts)
+    rows = tuple(
+        (name, share(one.ok / one.judged), f"{share(low)} to {share(high)}", count(one.ok), count(one.judged))
+        for (name, one), (low, high) in zip(judged, bounds, strict=True)
+    )
+    exact = tuple(
+        (name, one.ok / one.judged, low, high, one.ok, one.judged)
+        for (name, one), (low, high) in zip(judged, bounds, strict=True)
+    )
+    finding = "Nothing judged."
+    if judged:
+        finding = f"Least reliable: {names[0]}, {texts[0]} attempts."
+        if len(judged) > 1:
+            finding += f" Most: {names[-1]}, {texts[-1]}."
+    names_csv = ("model", "success", "low", "high", "succeeded", "attempts")
+    columns = ("Model", "Success", "95 % interval", "Succeeded", "Attempts")
+    return Chart(
+        "success-per-model", "Success per model", "share of attempts", finding, figure, columns, rows, exact, names_csv
+    )
+
+
+def _cost_per_model(report: Report) -> Chart:
+    shown = sorted(report.models[:20], key=lambda row: -row.cost_nusd)
+    names = [row.language_model for row in shown]
+    texts = [money(row.cost_nusd) for row in shown]
+    figure = figures.bars(names, [row.cost_nusd / 1e9 for row in shown], {"tickprefix": "$"}, texts)
+    rows = tuple(
+        (row.language_model, money(_known_cost(row)), _each(row), count(row.attempts), count(row.unpriced_n))
+        for row in shown
+    )
+    exact = tuple((row.language_model, format_usd(row.cost_nusd), row.attempts, row.unpriced_n) for row in shown)
+    priced = [row for row in shown if row.attempts > row.unpriced_n]
+    finding = "Nothing was called at a known price."
+    if priced:
+        finding = f"{priced[0].language_model} cost most: {texts[shown.index(priced[0])]} for {count(priced[0].attempts)} attempts."
+    columns = ("Model", "Cost", "Per attempt", "Attempts", "Unpriced")
+    return Chart(
+        "cost-per-model",
+        "Cost per model",
+        "dollars",
+        finding,
+        figure,
+        columns,
+        rows,
+        exact,
+        ("model", "cost_usd", "attempts", "unpriced"),
+    )
+
+
+def wilson(ok: int, n: int) -> tuple[float, float]:
+    """95 % score interval of a share (Wilson 1927)."""
+    p, z2 = ok / n, Z_95 * Z_95
+    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _layers(report: Report, of: Callable[[Point], int]) -> tuple[list[str], dict[str, list[int]]]:
+    """Times and, for the models with most attempts, a value for each; the rest together as "other"."""
+    places = {point.starts_at_ms: place for place, point in enumerate(report.over_time)}
+    times = [_time(point.starts_at_ms, report.step_ms) for point in report.over_time]
+    ranked = [row.language_model for row in report.models]
+    values: dict[str, list[int]] = {}
+    for rank, name in enumerate(ranked):
+        layer = values.setdefault(name if rank < figures.SERIES else "other", [0] * len(times))
+        for point in report.by_model.get(name, ()):
+            if point.starts_at_ms in places:
+                layer[places[point.starts_at_ms]] += of(point)
+    return times, values
+
+
+def _table(times: Sequence[str], values: Mapping[str, Sequence[int]], write: Callable[[int], Any]) -> tuple[Row, ...]:
+    return tuple((time, *(write(column[place]) for column in values.values())) for place, time in enumerate(times))
+
+
+def _percentiles_in_words(total: Percentiles, words: str, times: Sequence[str], points: Sequence[Percentiles]) -> str:
+    if not total.samples:
+        return "Nothing measured."
+    worst = max(range(len(points)), key=lambda place: points[place].p95_ms or 0)
+    return (
+        f"Half of the {words} within {duration(total.p50_ms)}, 95 % within {duration(total.p95_ms)} "
+        f"({count(total.samples)} samples). Slowest: {_in_words(times[worst])}, p95 {duration(points[worst].p95_ms)}."
+    )
+
+
+def _known_cost(row: Any) -> int | None:
+    return row.cost_nusd if row.attempts > row.unpriced_n else None
+
+
+def _each(row: Any) -> str:
+    priced = row.attempts - row.unpriced_n
+    return money(row.cost_nusd // priced) if priced else "unknown"
+
+
+def _step(report: Report) -> str:
+    for length_ms, name in sorted(STEP_NAMES.items(), reverse=True):
+        if report.step_ms % length_ms == 0:
+            number = report.step_ms // length_ms
+            return name if number == 1 else f"{number} {name}s"
+    return duration(report.step_ms)
+
+
+def _time(ms: int, step_ms: int) -> str:
+    return f"{instant(ms):%Y-%m-%d}" if step_ms >= 86_400_000 else f"{instant(ms):%Y-%m-%d %H:%M}"
+
+
+def _in_words(time: str) -> str:
+    """2026-11-22 05:00 -> Nov 22, 05:00."""
+    moment = datetime.fromisoformat(time)
+    return f"{moment:%b %-d, %H:%M}" if " " in time else f"{moment:%b %-d}"
+
+
+def _seconds(ms: float | None) -> float | None:
+    return None if ms is None else round(ms / 1_000, 4)
+
+
+CHARTS: Mapping[str, Callable[[Report], Chart]] = {
+    "requests-by-model": _requests_by_model,
+    "cost-by-model": _cost_by_model,
+    "latency": _over_time("latency", "Latency over time", "answers came", lambda one: one.latency),
+    "ttft": _over_time("ttft", "Time to first token over time", "first tokens came", lambda one: one.ttft),
+    "success-per-model": _success_per_model,
+    "cost-per-model": _cost_per_model,
+    "latency-per-model": _per_model("latency-per-model", "Latency per model", lambda one: one.latency),
+    "ttft-per-model": _per_model("ttft-per-model", "Time to first token per model", lambda one: one.ttft),
+}

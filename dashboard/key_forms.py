@@ -1,0 +1,53 @@
+"""The form of a new API key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from dashboard.catalogue_options import CatalogueOptions
+from routerapp.serving.manage_keys import SCOPES
+
+SCOPE_WORDS = {
+    "chat": "chat: send prompts",
+    "policy:pin": "policy:pin: choose a policy's version",
+    "read": "read: read everything through the API",
+    "edit": "edit: change drafts and scores",
+    "publish": "publish: publish and roll back",
+    "admin": "admin: everything",
+}
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(max_length=100, label="Name", help_text="What uses it, such as “support chat”.")
+    team = forms.ChoiceField(required=False, label="Team")
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, SCOPE_WORDS.get(scope, scope)) for scope in SCOPES],
+        initial=["chat"],
+        label="Scopes",
+        widget=forms.CheckboxSelectMultiple,
+    )
+    default_policy = forms.ChoiceField(
+        required=False, label="Default policy", help_text="What “auto” means for this key."
+    )
+    requests_per_minute = forms.IntegerField(
+        required=False, min_value=1, max_value=1_000_000, label="Requests per minute", help_text="Empty: no limit."
+    )
+    daily_spend_usd = forms.CharField(
+        required=False, max_length=20, label="Daily spend, USD", help_text="Empty: no cap. Days are UTC."
+    )
+    expires_at = forms.DateTimeField(
+        required=False,
+        label="Expires, UTC",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
+        help_text="Empty: never.",
+    )
+
+    def __init__(self, *args: Any, options: CatalogueOptions, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].choices = [("", "no team"), *options.teams]
+        self.fields["default_policy"].choices = [("", "the installation's default"), *options.policies]
+        for name in ("requests_per_minute", "daily_spend_usd"):
+            self.fields[name].widget = forms.TextInput(attrs={"inputmode": "decimal"})

@@ -1,0 +1,39 @@
+"""A few prompts to start from: the first of each task, and one of each language, out of the demo's file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+import routerapp
+
+FILE = Path(routerapp.__file__).parent / "demo" / "prompts.yaml"
+LONGEST = 700
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePrompt:
+    number: int
+    label: str
+    text: str
+
+
+@cache
+def sample_prompts() -> tuple[SamplePrompt, ...]:
+    """Read once a process."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    entries = yaml.load(FILE.read_text("utf-8"), Loader=loader)
+    seen: set[str] = set()
+    found: list[SamplePrompt] = []
+    for entry in entries:
+        language, task, text = entry.get("language", "en"), entry.get("task", "chat"), entry.get("text", "")
+        kind = task if language == "en" else language
+        if kind in seen or not isinstance(text, str) or len(text) > LONGEST:
+            continue
+        seen.add(kind)
+        label = task if language == "en" else f"{task}, {language}"
+        found.append(SamplePrompt(len(found) + 1, label, text.strip()))
+    return tuple(found)

@@ -1,0 +1,68 @@
+"""The overview's headline numbers, each with what it rests on. Unknown is said, never zero."""
+
+from dataclasses import dataclass
+
+from dashboard.templatetags.numbers import count, duration, money, share
+from routerapp.store.reports import OverviewReport, Totals
+from routerapp.store.sketches import Percentiles
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    label: str
+    figure: str
+    note: str
+    second: str = ""
+    is_known: bool = True
+
+
+def overview_tiles(report: OverviewReport) -> list[Tile]:
+    totals = report.totals
+    return [
+        _requests(totals),
+        _cost(totals),
+        _saved(totals),
+        _success(totals),
+        _percentiles("Latency, median", totals.latency),
+        _percentiles("Time to first token, median", totals.ttft),
+    ]
+
+
+def _requests(totals: Totals) -> Tile:
+    tokens = f"{count(totals.input_tokens)} tokens in, {count(totals.output_tokens)} out"
+    return Tile("Requests", count(totals.requests), tokens)
+
+
+def _cost(totals: Totals) -> Tile:
+    priced = totals.requests - totals.unpriced_n
+    if totals.requests and not priced:
+        return Tile("Cost", "unknown", f"all {count(totals.requests)} requests unpriced", is_known=False)
+    notes = [f"{count(totals.unpriced_n)} unpriced, not counted"] if totals.unpriced_n else []
+    notes += [f"{count(totals.estimated_n)} with estimated usage"] if totals.estimated_n else []
+    return Tile("Cost", money(totals.cost_nusd), "; ".join(notes) or f"over {count(priced)} requests")
+
+
+def _saved(totals: Totals) -> Tile:
+    if not totals.baseline_n:
+        return Tile("Saved against baseline", "unknown", "no request with a priced alternative", is_known=False)
+    note = f"{share(totals.saved_share)} of the dearest eligible, over {count(totals.baseline_n)}"
+    return Tile("Saved against baseline", money(totals.saved_nusd), note)
+
+
+def _success(totals: Totals) -> Tile:
+    success = totals.success
+    if not success.judged:
+        return Tile("Success", "unknown", "nothing was judged", is_known=False)
+    unjudged = totals.requests - success.judged
+    note = f"{count(success.ok)} of {count(success.judged)}" + (
+        f"; {count(unjudged)} refused or cancelled not counted" if unjudged else ""
+    )
+    return Tile("Success", share(success.share), note)
+
+
+def _percentiles(label: str, found: Percentiles) -> Tile:
+    if not found.samples:
+        return Tile(label, "unknown", "0 samples", is_known=False)
+    return Tile(
+        label, duration(found.p50_ms), f"{count(found.samples)} samples", second=f"p95 {duration(found.p95_ms)}"
+    )

@@ -1,0 +1,57 @@
+"""One process, two applications: the gateway's paths go to the lean ASGI application, everything else to Django.
+
+The Runtime is opened in the lifespan and travels by scope; importing this module opens nothing but Django itself.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "routerapp.settings")
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+# These reach the models, which can be imported only once Django is set up.
+from routerapp.gateway.app import Gateway  # noqa: E402
+from routerapp.gateway.body import Receive, Scope, Send  # noqa: E402
+from routerapp.serving.startup import open_runtime  # noqa: E402
+
+GATEWAY_PATHS = frozenset({"/v1", "/api/route", "/livez", "/readyz", "/metrics"})
+
+
+class Application:
+    def __init__(self, django: Any) -> None:
+        self._django = django
+        self._gateway = Gateway(None)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            if path.startswith("/v1/") or path in GATEWAY_PATHS:
+                return await self._gateway(scope, receive, send)
+            scope["runtime"] = self._gateway.runtime
+            return await self._django(scope, receive, send)
+        if scope["type"] == "lifespan":
+            return await self._live(scope, receive, send)
+        await send({"type": "websocket.close", "code": 1000})
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            runtime = await open_runtime(settings)
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
+            raise
+        self._gateway.runtime = runtime
+        scope.setdefault("state", {})["runtime"] = runtime
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await runtime.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Application(django_application)

@@ -1,0 +1,76 @@
+"""The small endpoints of the gateway: models, route, decisions, feedback, metrics. Each is one short coroutine over a Call."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from routerapp.gateway.answers import send_bytes, send_json
+from routerapp.gateway.authenticate import (
+    CHAT,
+    READS_ALL_DECISIONS,
+    authenticate,
+    may_read,
+    require_scope,
+)
+from routerapp.gateway.call import Call
+from routerapp.gateway.chat import read_chat
+from routerapp.gateway.operations import metrics_text
+from routerapp.serving.decisions import find_decision, not_found
+from routerapp.serving.feedback import feedback_answer, give_feedback, source_of
+from routerapp.serving.limits import take_request
+from routerapp.serving.model_list import list_names
+from routerapp.serving.route_chat import prepare
+from routerapp.serving.serve_chat import route_answer
+from routerapp.serving.served import Refused
+
+
+async def list_models(call: Call) -> None:
+    caller = await authenticate(call.runtime, call.headers)
+    require_scope(caller, CHAT)
+    await send_json(call.send, {"object": "list", "data": list_names(call.runtime.snapshot.config, caller)})
+
+
+async def route(call: Call) -> None:
+    """The same reading, checks and decide as a chat; nothing is sent upstream and nothing recorded."""
+    caller = await authenticate(call.runtime, call.headers)
+    require_scope(caller, CHAT)
+    chat = await read_chat(call)
+    take_request(call.runtime.live, caller, call.runtime.clock.now_ms())
+    served = route_answer(prepare(call.runtime, chat, caller))
+    await send_bytes(call.send, served.status, served.headers, served.body or b"")
+
+
+async def decision(call: Call) -> None:
+    caller = await authenticate(call.runtime, call.headers)
+    document = await find_decision(call.runtime, call.scope["path"].rpartition("/")[2])
+    if not may_read(caller, document["key"]):
+        raise not_found()
+    await send_json(call.send, document)
+
+
+async def feedback(call: Call) -> None:
+    caller = await authenticate(call.runtime, call.headers)
+    require_scope(caller, CHAT)
+    document = await call.document()
+    given = give_feedback(call.runtime, document, source_of(caller), call.headers.get("idempotency-key"))
+    await send_json(call.send, feedback_answer(given), 202)
+
+
+async def metrics(call: Call) -> None:
+    """Open to this machine; from elsewhere it takes a key that may read."""
+    if not _is_local(call):
+        caller = await authenticate(call.runtime, call.headers)
+        if READS_ALL_DECISIONS.isdisjoint(caller.scopes):
+            raise Refused(403, "scope_missing", "Metrics need an API key with the scope 'read'.")
+    await send_bytes(call.send, 200, {}, metrics_text(call.runtime), b"text/plain; version=0.0.4; charset=utf-8")
+
+
+def _is_local(call: Call) -> bool:
+    """A request a proxy has passed on is not local, wherever the proxy runs."""
+    if "x-forwarded-for" in call.headers or "forwarded" in call.headers:
+        return False
+    client = call.scope.get("client")
+    try:
+        return client is not None and ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False

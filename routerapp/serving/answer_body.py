@@ -1,0 +1,91 @@
+"""Adds what the router knows to an answer in the OpenAI shape: usage with its cost, the model where it is missing, the trace if asked.
+
+The upstream's bytes stay as they are but for the members we add or complete.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import orjson
+
+from routerapp.engine.money import format_usd
+from routerapp.engine.types import Decision
+from routerapp.providers.sse import data_of
+from routerapp.serving.decisions import plain_decision
+from routerapp.serving.plan_job import Outcome
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def complete_answer(body: bytes, outcome: Outcome, metadata: bytes | None) -> bytes:
+    """body is a JSON object that an adapter has read; metadata is JSON for router_metadata, or None."""
+    members: dict[str, bytes | msgspec.Raw] = dict(_members.decode(body))
+    members["usage"] = _usage(members.get("usage"), outcome)
+    model = members.get("model")
+    if model is None or bytes(model) in (b"null", b'""'):
+        members["model"] = orjson.dumps(outcome.language_model)
+    if metadata is not None:
+        members["router_metadata"] = metadata
+    return b"{" + b",".join([b'"%b":%b' % (_name(name), raw) for name, raw in members.items()]) + b"}"
+
+
+def usage_event(outcome: Outcome, request_id: str, at_ms: int) -> bytes:
+    """The last chunk of a stream whose caller asked for usage: the upstream's own with the cost, else one of ours."""
+    data = data_of(outcome.usage_event) if outcome.usage_event else None
+    if data is not None:
+        return b"data: " + complete_answer(data, outcome, None) + b"\n\n"
+    chunk = {
+        "id": outcome.attempts[-1].upstream_id or request_id,
+        "object": "chat.completion.chunk",
+        "created": at_ms // 1000,
+        "model": outcome.served_model or outcome.language_model,
+        "choices": [],
+        "usage": orjson.Fragment(_usage(None, outcome)),
+    }
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def cost_comment(cost_nusd: int | None, request_id: str) -> bytes:
+    """For streams whose caller did not ask for usage; SSE readers skip comments."""
+    cost = "unknown" if cost_nusd is None else format_usd(cost_nusd)
+    return f": x-router-decision-id={request_id} x-router-cost-usd={cost}\n\n".encode()
+
+
+def router_metadata(request_id: str, decision: Decision, outcome: Outcome) -> bytes:
+    """The full trace, as JSON."""
+    return orjson.dumps(
+        {
+            "decision_id": request_id,
+            "deployment": outcome.deployment,
+            "model": outcome.language_model,
+            "provider": outcome.provider,
+            "attempts": [
+                {"deployment": one.deployment, "role": one.role, "retry": one.retry, "status": one.status}
+                | {"error_class": one.error_class, "latency_ms": one.latency_ms}
+                for one in outcome.attempts
+            ],
+            "decision": plain_decision(decision),
+        }
+    )
+
+
+def _usage(raw: bytes | msgspec.Raw | None, outcome: Outcome) -> bytes:
+    """cost is a number of dollars, null where a price is missing. Tokens we counted ourselves are marked."""
+    cost = b"null" if outcome.cost_nusd is None else format_usd(outcome.cost_nusd).encode()
+    sent = bytes(raw).strip() if raw is not None else b""
+    last = outcome.attempts[-1]
+    if sent.startswith(b"{") and not last.is_usage_estimated:
+        inner = sent[1:-1].rstrip()
+        return b"{" + inner + (b"," if inner.strip() else b"") + b'"cost":' + cost + b"}"
+    counted = {
+        "prompt_tokens": last.input_tokens,
+        "completion_tokens": last.output_tokens,
+        "total_tokens": (last.input_tokens or 0) + (last.output_tokens or 0),
+        "is_estimated": True,
+        "cost": orjson.Fragment(cost),
+    }
+    return orjson.dumps(counted)
+
+
+def _name(name: str) -> bytes:
+    return name.encode() if name.isidentifier() and name.isascii() else orjson.dumps(name)[1:-1]

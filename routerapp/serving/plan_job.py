@@ -1,0 +1,129 @@
+"""What running one decision's plan takes in and gives out: values only, no behaviour beyond sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from routerapp.engine.chat import Chat
+from routerapp.engine.config import Config
+from routerapp.engine.types import Decision, Effect, Evidence, Inputs
+from routerapp.engine.verdicts import Verdict
+from routerapp.providers.base import Target
+from routerapp.providers.errors import ProviderError
+from routerapp.store.records import AttemptEnd
+
+
+@dataclass(frozen=True, slots=True)
+class PlanJob:
+    """One routed decision to execute.
+
+    effects: already applied to the live state; they count the primary's first attempt. target: deployment -> Target, raising when it
+    cannot be had (KeyError, or ValueError for a credential that cannot be read). budget_left_nusd: what the whole plan may spend.
+    """
+
+    request_id: str
+    chat: Chat
+    decision: Decision
+    inputs: Inputs
+    config: Config
+    target: Callable[[str], Target]
+    on_attempt: Callable[[AttemptEnd], None]
+    evidence: Evidence = field(default_factory=Evidence)
+    effects: Sequence[Effect] = ()
+    is_live: bool = True
+    budget_left_nusd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedStep:
+    """A step of the plan that was not started, and why not at that moment."""
+
+    deployment: str
+    verdict: Verdict
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a plan stands: final once its answer was returned or its stream ended. Tokens and cost are integer sums over the attempts.
+
+    status: ok, upstream_error, timeout, cancelled, invalid or no_candidate. deployment: the one that served, else the last one tried.
+    cost_nusd None: an attempt that used tokens is unpriced. is_complete: a stream may be closed with [DONE].
+    usage_event: the upstream's own usage event, held back; only when the caller asked for it.
+    """
+
+    status: str
+    error: ProviderError | None
+    attempts: tuple[AttemptEnd, ...]
+    skipped: tuple[SkippedStep, ...]
+    deployment: str
+    language_model: str
+    provider: str
+    served_model: str
+    finish_reason: str
+    ttft_ms: int | None
+    upstream_seconds: float
+    retry_after_ms: int | None = None
+    usage_event: bytes | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.status == "ok"
+
+    @property
+    def error_class(self) -> str:
+        return self.error.error_class if self.error else ""
+
+    @property
+    def is_usage_estimated(self) -> bool:
+        return any(attempt.is_usage_estimated for attempt in self.attempts)
+
+    @property
+    def input_tokens(self) -> int | None:
+        return _sum(attempt.input_tokens for attempt in self.attempts)
+
+    @property
+    def output_tokens(self) -> int | None:
+        return _sum(attempt.output_tokens for attempt in self.attempts)
+
+    @property
+    def cached_tokens(self) -> int | None:
+        return _sum(attempt.cached_tokens for attempt in self.attempts)
+
+    @property
+    def cost_nusd(self) -> int | None:
+        if any(attempt.cost_nusd is None for attempt in self.attempts):
+            return None
+        return sum(attempt.cost_nusd or 0 for attempt in self.attempts)
+
+
+class AllFailed(Exception):
+    """Nothing in the plan answered, and nothing was sent to the caller. error None: every step was skipped before it was started."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.error.message if outcome.error else "No step of the plan could be started.")
+        self.outcome = outcome
+
+    @property
+    def error(self) -> ProviderError | None:
+        return self.outcome.error
+
+    @property
+    def client_status(self) -> int:
+        return self.outcome.error.client_status if self.outcome.error else 503
+
+    @property
+    def caller_message(self) -> str:
+        return self.outcome.error.caller_message if self.outcome.error else "No deployment can take this request now."
+
+    @property
+    def retry_after_ms(self) -> int | None:
+        return self.outcome.retry_after_ms
+
+
+def _sum(numbers: Any) -> int | None:
+    """None when nobody knows."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None

@@ -1,0 +1,172 @@
+"""Opens a Runtime for one worker process and keeps its snapshot fresh: the only place that reads settings and starts background tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import DatabaseError, close_old_connections, connections
+
+from routerapp.engine.problems import ConfigError, PolicyError
+from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.clock import Clock, SystemClock
+from routerapp.providers.dispatch import DispatchTransport
+from routerapp.providers.egress import EgressGuard
+from routerapp.providers.simulated import SimulatedTransport
+from routerapp.serving.runtime import Runtime
+from routerapp.store.journal import Journal
+from routerapp.store.last_good import FILE_NAME, NoLastGood, load_last_good, save_last_good
+from routerapp.store.live import LiveState
+from routerapp.store.snapshot import Snapshot, current_serial, load_snapshot
+from routerapp.store.undrained import spend_with_spool
+from routerapp.store.workers import report_worker, retire_worker
+
+POLL_SECONDS = 1.0
+SAVE_LAST_GOOD_SECONDS = 60.0
+MAX_LAST_GOOD_AGE_SECONDS = 24 * 3600
+SPOOL_FOLDER = "spool"
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def open_runtime(settings: Any) -> Runtime:
+    """Reads the snapshot (or the last good one while the database is down) and starts polling. settings: Django's."""
+    clock = SystemClock()
+    runtime = Runtime(
+        clock=clock,
+        live=LiveState(),
+        journal=Journal(settings.DATA_DIR / SPOOL_FOLDER),
+        transport=make_transport(settings.ENVIRONMENT.egress_allow, clock),
+    )
+    keeper = SnapshotKeeper(runtime, settings.DATA_DIR / FILE_NAME)
+    runtime.in_thread = keeper.in_thread
+    runtime.reload = keeper.reload
+    await keeper.start()
+    runtime.on_close.append(keeper.stop)
+    # What lives now lives as long as the process: the collector need never look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    return runtime
+
+
+def make_transport(egress_allow: tuple[str, ...], clock: Clock) -> DispatchTransport:
+    return DispatchTransport(AiohttpTransport(EgressGuard(egress_allow), clock), SimulatedTransport(clock))
+
+
+class SnapshotKeeper:
+    """Asks the database once a second, in a thread, whether there is a newer configuration; writes the worker's heartbeat."""
+
+    def __init__(self, runtime: Runtime, last_good: Path) -> None:
+        self._runtime = runtime
+        self._last_good = last_good
+        self._saved_at = float("-inf")
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="database")
+        self._poller: asyncio.Task[None] | None = None
+
+    async def in_thread(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Database work outside the event loop, on one of two threads with a connection each."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: _fresh(work, *args, **kwargs))
+
+    async def start(self) -> None:
+        try:
+            await self.reload()
+        except DatabaseError as error:
+            log.error("The database cannot be read (%s); starting from the last good configuration.", error)
+            self._take_last_good()
+        with contextlib.suppress(DatabaseError):
+            now_ms = self._runtime.clock.now_ms()
+            spent = await self.in_thread(spend_with_spool, self._runtime.journal.folder.parent, now_ms)
+            self._runtime.live.restore_spend(spent, now_ms)
+        self._poller = asyncio.create_task(self._poll())
+
+    async def reload(self) -> None:
+        """Swap in the newest snapshot if it is newer than ours. Raises DatabaseError."""
+        runtime = self._runtime
+        asked_at = runtime.clock.monotonic()
+        have = runtime.snapshot.serial if runtime.has_snapshot else -1
+        try:
+            newer = await self.in_thread(_other_than, have)
+        except (ConfigError, PolicyError) as error:
+            # What is being served stays: a configuration this engine cannot read must not take the worker down.
+            log.error("The newest configuration cannot be used: %s", error)
+            return
+        runtime.confirmed_at = asked_at
+        if newer is not None and (not runtime.has_snapshot or newer.serial != runtime.snapshot.serial):
+            runtime.swap(newer)
+            self._saved_at = float("-inf")
+        if runtime.has_snapshot and runtime.clock.monotonic() - self._saved_at > SAVE_LAST_GOOD_SECONDS:
+            self._saved_at = runtime.clock.monotonic()
+            await self.in_thread(self._save, runtime.snapshot, runtime.clock.now_ms())
+
+    async def stop(self) -> None:
+        if self._poller is not None:
+            self._poller.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._poller
+        with contextlib.suppress(DatabaseError):
+            await self.in_thread(retire_worker, self._runtime.journal.boot_id)
+        await asyncio.get_running_loop().run_in_executor(self._threads, connections.close_all)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _poll(self) -> None:
+        is_down = False
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                await self._runtime.refresh()
+                await self._report()
+            except DatabaseError as error:
+                if not is_down:
+                    log.error(
+                        "The database cannot be read: %s. Serving goes on from the configuration in memory.", error
+                    )
+                is_down = True
+            except Exception:
+                log.exception("Polling for a newer configuration failed.")
+            else:
+                is_down = False
+
+    async def _report(self) -> None:
+        runtime = self._runtime
+        revision, serial = ("", 0)
+        if runtime.has_snapshot:
+            revision, serial = runtime.snapshot.config.revision, runtime.snapshot.serial
+        await self.in_thread(report_worker, runtime.journal.boot_id, revision, serial, runtime.report())
+
+    def _take_last_good(self) -> None:
+        runtime = self._runtime
+        try:
+            snapshot = load_last_good(self._last_good, runtime.clock.now_ms(), MAX_LAST_GOOD_AGE_SECONDS)
+        except NoLastGood as error:
+            log.error("%s", error)
+            return
+        runtime.swap(snapshot)
+        runtime.confirmed_at = runtime.clock.monotonic()
+
+    def _save(self, snapshot: Snapshot, now_ms: int) -> None:
+        try:
+            save_last_good(snapshot, self._last_good, now_ms)
+        except OSError as error:
+            log.error("The last good configuration cannot be saved: %s", error)
+
+
+def _other_than(serial: int) -> Snapshot | None:
+    return load_snapshot() if current_serial() != serial else None
+
+
+def _fresh(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Drops a connection the database has closed meanwhile, before the work and after it."""
+    close_old_connections()
+    try:
+        return work(*args, **kwargs)
+    finally:
+        close_old_connections()

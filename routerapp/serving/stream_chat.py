@@ -1,0 +1,85 @@
+"""The streamed half of the hot path: events as they come, then what the router knows, then [DONE]; or an honest error event without it.
+
+Never another model after the first byte, never an invented finish reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import orjson
+
+from routerapp.engine.chat import Chat
+from routerapp.serving.answer_body import cost_comment, router_metadata, usage_event
+from routerapp.serving.attempts import PlanRun
+from routerapp.serving.headers import cost_text, stream_headers
+from routerapp.serving.plan_job import AllFailed, Outcome
+from routerapp.serving.recording import Recording
+from routerapp.serving.route_chat import Prepared
+from routerapp.serving.served import Refused, Served
+from routerapp.serving.why_refused import refusal_of
+
+DONE = b"data: [DONE]\n\n"
+
+
+async def open_stream(recording: Recording, prepared: Prepared, chat: Chat) -> Served:
+    """Returns once the first token has arrived; until then every failure is a plain refusal."""
+    run = recording.runtime.attempts.run(recording.job(prepared))
+    headers = recording.headers(prepared)
+    try:
+        await run.open_stream()
+    except AllFailed as failure:
+        refused = refusal_of(failure)
+        recording.refuse(refused, prepared, failure.outcome)
+        refused.headers.update(headers)
+        raise refused from None
+    except BaseException as problem:
+        raise recording.abandon(problem, run.outcome) from problem
+    _describe(headers, run.outcome, recording, prepared)
+    return Served(recording.id, prepared.decision, 200, headers, stream=_events(run, recording, prepared, chat))
+
+
+def _describe(headers: dict[str, str], outcome: Outcome, recording: Recording, prepared: Prepared) -> None:
+    """The attempt whose first token is here has not ended, so the outcome does not count it yet."""
+    deployment = prepared.snapshot.config.deployments[outcome.deployment]
+    overhead_us = recording.overhead_us(outcome) - (outcome.ttft_ms or 0) * 1000
+    stream_headers(headers, deployment, len(outcome.attempts) + 1, max(0, overhead_us))
+    estimates = {one.deployment: one.estimate.cost_nusd for one in prepared.decision.candidates}
+    headers["x-router-estimated-cost-usd"] = cost_text(estimates.get(outcome.deployment))
+
+
+async def _events(run: PlanRun, recording: Recording, prepared: Prepared, chat: Chat) -> AsyncGenerator[bytes, None]:
+    upstream = run.events()
+    try:
+        async for event in upstream:
+            yield event
+        outcome = run.outcome
+        if not outcome.is_complete:
+            refused = refusal_of(AllFailed(outcome))
+            recording.end(outcome.status, 200, refused.code, outcome)
+            yield error_event(refused, recording.id)
+            return
+        end = recording.end("ok", 200, outcome=outcome)
+        if chat.extras.explain:
+            yield (
+                b'data: {"choices":[],"router_metadata":'
+                + router_metadata(recording.id, prepared.decision, outcome)
+                + b"}\n\n"
+            )
+        if chat.wants_stream_usage:
+            yield usage_event(outcome, recording.id, end.at_ms)
+        else:
+            yield cost_comment(end.cost_nusd, recording.id)
+        yield DONE
+    except BaseException as problem:
+        await upstream.aclose()
+        await run.close()
+        fault = recording.abandon(problem, run.outcome)
+        if not isinstance(fault, Refused):
+            raise
+        yield error_event(fault, recording.id)
+
+
+def error_event(refused: Refused, request_id: str) -> bytes:
+    """The last event of a stream that failed: the OpenAI error object, with HTTP 200 long gone and no [DONE] after it."""
+    return b"data: " + orjson.dumps({"error": refused.to_error(request_id)}) + b"\n\n"

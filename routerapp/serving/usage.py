@@ -1,0 +1,34 @@
+"""Tokens of one attempt: what the upstream counted, else what we count ourselves, and then it is marked estimated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routerapp.providers.base import Usage
+
+BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CountedUsage:
+    """cached_tokens are part of input_tokens; None is not said by the upstream."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int | None
+    is_estimated: bool
+
+
+NOTHING_USED = CountedUsage(0, 0, None, False)
+
+
+def count_usage(reported: Usage | None, input_estimate: int, text_bytes: int) -> CountedUsage:
+    """Each number the upstream left out is filled in: the prompt's estimate, and UTF-8 bytes of answer ÷ 4."""
+    reported = reported or Usage()
+    is_estimated = reported.input_tokens is None or reported.output_tokens is None
+    return CountedUsage(
+        input_tokens=input_estimate if reported.input_tokens is None else reported.input_tokens,
+        output_tokens=-(-text_bytes // BYTES_PER_TOKEN) if reported.output_tokens is None else reported.output_tokens,
+        cached_tokens=reported.cached_tokens,
+        is_estimated=is_estimated,
+    )

@@ -1,0 +1,137 @@
+"""Turns a decision or a plan that led to no answer into the refusal the caller gets: status, stable code, who was out and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from routerapp.engine.types import Candidate, Decision
+from routerapp.engine.verdicts import Verdict
+from routerapp.providers.errors import ProviderError
+from routerapp.serving.plan_job import AllFailed, Outcome
+from routerapp.serving.served import Refused
+
+MOST_LISTED = 50
+# What the request itself asks for: another router could not serve it with these models either.
+OWN_NEED = frozenset(
+    {
+        Verdict.CONTEXT_TOO_SMALL,
+        Verdict.OUTPUT_LIMIT_TOO_SMALL,
+        Verdict.MISSING_TOOLS,
+        Verdict.MISSING_VISION,
+        Verdict.MISSING_JSON_SCHEMA,
+        Verdict.MISSING_STREAMING,
+        Verdict.EXCLUDED_BY_REQUEST,
+    }
+)
+PASSING = frozenset(
+    {Verdict.IN_COOLDOWN, Verdict.PROBE_IN_FLIGHT, Verdict.RATE_LIMITED, Verdict.AT_CAPACITY, Verdict.TOO_SLOW}
+)
+
+
+def refuse_unrouted(decision: Decision) -> None:
+    """Raises Refused when the decision names nobody to ask."""
+    if decision.outcome == "rejected":
+        raise Refused(
+            403,
+            "refused_by_policy",
+            decision.reject_message or "Refused by a rule of this router.",
+            source="policy",
+            detail={"router": {"policy": decision.policy, "version": decision.policy_version, "rule": decision.rule}},
+        )
+    if not decision.plan:
+        raise _no_candidate(decision)
+
+
+def refusal_of(failure: AllFailed) -> Refused:
+    """Nobody in the plan answered. Says what each attempt met, in the provider's name, and nothing of our credentials."""
+    outcome, error = failure.outcome, failure.error
+    detail: dict[str, Any] = {"router": {"attempts": _attempts(outcome), "skipped": _skipped(outcome)}}
+    if error is None:
+        return Refused(
+            503, "no_eligible_model", failure.caller_message, source="router", retry_after_ms=1_000, detail=detail
+        )
+    return Refused(
+        failure.client_status,
+        _code_of(error),
+        failure.caller_message,
+        source="client" if error.status == "invalid" else "provider",
+        retry_after_ms=failure.retry_after_ms,
+        detail=detail | _upstream_error(error),
+    )
+
+
+def _code_of(error: ProviderError) -> str:
+    # A caller's `rate_limited` is about its own key; this one is not.
+    return "upstream_rate_limited" if error.error_class == "rate_limited" else error.error_class
+
+
+def _no_candidate(decision: Decision) -> Refused:
+    out = [candidate for candidate in decision.candidates if not candidate.eligible]
+    verdicts = {candidate.verdict for candidate in out} - {Verdict.KEY_NOT_ALLOWED}
+    detail = {
+        "router": {"policy": decision.policy, "version": decision.policy_version, "rule": decision.rule}
+        | {"eliminated": [_eliminated(one) for one in out if one.verdict != Verdict.KEY_NOT_ALLOWED][:MOST_LISTED]}
+    }
+    if verdicts and verdicts <= OWN_NEED:
+        return Refused(
+            400, "no_capable_model", f"No model here can take this request: {_words(verdicts)}.", detail=detail
+        )
+    if verdicts == {Verdict.OVER_BUDGET}:
+        return Refused(
+            402,
+            "budget_exceeded",
+            "What is left of the budget does not pay for this request.",
+            source="policy",
+            detail=detail,
+        )
+    passing = verdicts & PASSING
+    refused = Refused(
+        503,
+        "no_eligible_model",
+        f"No deployment is eligible for this request: {_words(verdicts) or 'the pool is empty'}.",
+        source="router",
+        retry_after_ms=1_000 if passing else None,
+        detail=detail,
+    )
+    if not passing:
+        refused.headers["x-should-retry"] = "false"
+    return refused
+
+
+def _words(verdicts: set[Verdict]) -> str:
+    return ", ".join(sorted(verdict.value.replace("_", " ") for verdict in verdicts))
+
+
+def _eliminated(candidate: Candidate) -> dict[str, Any]:
+    return {"deployment": candidate.deployment, "verdict": candidate.verdict.value, "detail": dict(candidate.detail)}
+
+
+def _attempts(outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {
+            "deployment": attempt.deployment,
+            "provider": attempt.provider,
+            "status": attempt.status,
+            "error_class": attempt.error_class,
+            "http_status": attempt.http_status,
+            "latency_ms": attempt.latency_ms,
+        }
+        for attempt in outcome.attempts
+    ]
+
+
+def _skipped(outcome: Outcome) -> list[dict[str, Any]]:
+    return [{"deployment": step.deployment, "verdict": step.verdict.value} for step in outcome.skipped]
+
+
+def _upstream_error(error: ProviderError) -> dict[str, Any]:
+    """The upstream's own words about the caller's request, where they may be passed on."""
+    if error.body is None:
+        return {}
+    try:
+        document = msgspec.json.decode(error.body)
+    except (ValueError, RecursionError):
+        return {}
+    return {"upstream": document.get("error", document) if isinstance(document, dict) else document}

@@ -1,0 +1,191 @@
+"""The overview: totals, models, time series and rule hits of one range, read from rollups only."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from routerapp.models import Granularity, Origin
+from routerapp.store.reports import (
+    JUDGED,
+    LIVE_TRAFFIC,
+    MOST_POINTS,
+    Filters,
+    ModelRow,
+    OverviewReport,
+    Point,
+    Range,
+    RuleHits,
+    Success,
+    TotalPoint,
+    Totals,
+)
+from routerapp.store.rollup_sums import ATTEMPTS, REQUESTS, Group, Query, as_kept, sketches, sums
+from routerapp.store.rollups import LENGTH_MS, period_start
+from routerapp.store.sketches import Percentiles, percentiles
+
+# Steps that divide an hour's minutes and a day's hours, so that points fall on the clock; then whole days.
+STEPS: Mapping[str, tuple[int, ...]] = {
+    Granularity.MINUTE.value: (1, 2, 5, 10, 15, 30, 60),
+    Granularity.HOUR.value: (1, 2, 3, 4, 6, 12, 24),
+    Granularity.DAY.value: (1, 2, 7, 14, 28, 56, 91, 182, 364),
+}
+
+
+def overview(span: Range, filters: Filters = LIVE_TRAFFIC, using: str = "default") -> OverviewReport:
+    """Everything the overview shows, in about ten queries. filters by policy, rule, key, team and task narrow the requests only."""
+    span = as_kept(span, using)
+    attempts = Query(ATTEMPTS, span, filters.origins, filters.attempt_columns(), using=using)
+    models = _models(attempts)
+    step_ms = step_of(span, max(1, len(models)))
+    requests = Query(REQUESTS, span, filters.origins, filters.request_columns(), step_ms, using)
+    return OverviewReport(
+        starts_at_ms=span.first_period_ms,
+        ends_at_ms=span.ends_at_ms,
+        step_ms=step_ms,
+        totals=_totals(requests),
+        models=models,
+        over_time=_over_time(requests),
+        by_model=_by_model(replace(attempts, step_ms=step_ms)),
+        rules=_rules(requests),
+    )
+
+
+def rule_hits(policy: str, since_ms: int, now_ms: int, filters: Filters = LIVE_TRAFFIC) -> tuple[RuleHits, ...]:
+    """Hits per version and rule of one policy since since_ms, most first."""
+    span = as_kept(Range(since_ms, max(now_ms, since_ms) + 1))
+    return _rules(Query(REQUESTS, span, filters.origins, {"policy": policy}))
+
+
+def spend_today(now_ms: int, using: str = "default") -> dict[str, int]:
+    """Key -> nano-dollars spent on this UTC day, for LiveState.restore_spend; sample data costs nobody anything."""
+    starts_at_ms = period_start(now_ms, Granularity.DAY)
+    day = Range(starts_at_ms, starts_at_ms + LENGTH_MS[Granularity.DAY.value])
+    origins = tuple(origin for origin in Origin.values if origin != Origin.SAMPLE)
+    query = Query(REQUESTS, day, origins, {}, using=using)
+    return {key: row["cost_nusd"] for (key,), row in sums(query, ("key",)).items() if key}
+
+
+def step_of(span: Range, series: int) -> int:
+    """The shortest step in milliseconds with which so many series stay below MOST_POINTS points."""
+    granularity = span.granularity
+    length_ms = LENGTH_MS[granularity]
+    periods = -(-(span.ends_at_ms - span.first_period_ms) // length_ms)
+    for step in STEPS[granularity]:
+        if -(-periods // step) * series <= MOST_POINTS:
+            return step * length_ms
+    return periods * length_ms
+
+
+def _totals(query: Query) -> Totals:
+    by_status = {status: row for (status,), row in sums(query, ("status",)).items()}
+    buckets = sketches(query, ())
+    counts = {status: row["n"] for status, row in by_status.items()}
+    names = ("cost_nusd", "unpriced_n", "estimated_n", "input_tokens", "output_tokens")
+    baseline = ("baseline_n", "baseline_cost_nusd", "baseline_actual_nusd")
+    return Totals(
+        requests=sum(counts.values()),
+        success=_success(counts),
+        by_status=counts,
+        latency=percentiles(buckets.get(("latency",), {})),
+        ttft=percentiles(buckets.get(("ttft",), {})),
+        **{name: sum(row[name] for row in by_status.values()) for name in (*names, *baseline)},
+    )
+
+
+def _models(query: Query) -> tuple[ModelRow, ...]:
+    grouped: dict[str, list[tuple[Group, dict[str, int]]]] = defaultdict(list)
+    for group, row in sums(query, ("language_model", "status", "error_class")).items():
+        grouped[group[0]].append((group, row))
+    buckets = sketches(query, ("language_model",))
+    models = [_model_row(name, rows, buckets) for name, rows in grouped.items()]
+    return tuple(sorted(models, key=lambda row: (-row.attempts, row.language_model)))
+
+
+def _model_row(
+    name: str, rows: list[tuple[Group, dict[str, int]]], buckets: Mapping[Group, Mapping[int, int]]
+) -> ModelRow:
+    statuses: Counter[str] = Counter()
+    errors: Counter[str] = Counter()
+    for (_, status, error_class), row in rows:
+        statuses[status] += row["n"]
+        if error_class:
+            errors[error_class] += row["n"]
+    summed = {column: sum(row[column] for _, row in rows) for column in ATTEMPTS.sums}
+    return ModelRow(
+        language_model=name,
+        attempts=summed.pop("n"),
+        success=_success(statuses),
+        errors=dict(errors.most_common()),
+        latency=percentiles(buckets.get((name, "latency"), {})),
+        ttft=percentiles(buckets.get((name, "ttft"), {})),
+        **summed,
+    )
+
+
+def _over_time(query: Query) -> tuple[TotalPoint, ...]:
+    found: dict[int, list[tuple[str, dict[str, int]]]] = {period: [] for period in _periods(query)}
+    for (period, status), row in sums(query, ("period", "status")).items():
+        found[period].append((status, row))
+    buckets = sketches(query, ("period",))
+    return tuple(
+        TotalPoint(
+            starts_at_ms=period,
+            requests=_sum(rows, "n"),
+            cost_nusd=_sum(rows, "cost_nusd"),
+            saved_nusd=_sum(rows, "baseline_cost_nusd") - _sum(rows, "baseline_actual_nusd"),
+            success=_success({status: row["n"] for status, row in rows}),
+            latency=_percentiles(buckets, period, "latency"),
+            ttft=_percentiles(buckets, period, "ttft"),
+        )
+        for period, rows in found.items()
+    )
+
+
+def _by_model(query: Query) -> dict[str, tuple[Point, ...]]:
+    grouped: dict[str, dict[int, list[tuple[str, dict[str, int]]]]] = defaultdict(lambda: defaultdict(list))
+    for (model, period, status), row in sums(query, ("language_model", "period", "status")).items():
+        grouped[model][period].append((status, row))
+    buckets = sketches(query, ("language_model", "period"))
+    return {
+        model: tuple(
+            Point(
+                starts_at_ms=period,
+                requests=_sum(rows, "n"),
+                cost_nusd=_sum(rows, "cost_nusd"),
+                success=_success({status: row["n"] for status, row in rows}),
+                latency=_percentiles(buckets, model, period, "latency"),
+            )
+            for period, rows in sorted(periods.items())
+        )
+        for model, periods in sorted(grouped.items())
+    }
+
+
+def _rules(query: Query) -> tuple[RuleHits, ...]:
+    grouped: dict[tuple[str, int, str], list[tuple[str, dict[str, int]]]] = defaultdict(list)
+    for (policy, version, rule, status), row in sums(query, ("policy", "policy_version", "rule", "status")).items():
+        if policy:
+            grouped[policy, version, rule].append((status, row))
+    hits = [
+        RuleHits(*place, _sum(rows, "n"), _sum(rows, "cost_nusd"), _success({s: row["n"] for s, row in rows}))
+        for place, rows in grouped.items()
+    ]
+    return tuple(sorted(hits, key=lambda hit: (-hit.requests, hit.policy, -hit.policy_version, hit.rule)))
+
+
+def _periods(query: Query) -> Iterable[int]:
+    return range(query.range.first_period_ms, query.range.ends_at_ms, query.step_ms)
+
+
+def _percentiles(buckets: Mapping[Group, Mapping[int, int]], *group: object) -> Percentiles:
+    return percentiles(buckets.get(group, {}))
+
+
+def _sum(rows: Iterable[tuple[str, Mapping[str, int]]], column: str) -> int:
+    return sum(row[column] for _, row in rows)
+
+
+def _success(counts: Mapping[str, int]) -> Success:
+    return Success(counts.get("ok", 0), sum(counts.get(status, 0) for status in JUDGED))

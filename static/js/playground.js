@@ -1,0 +1,154 @@
+// The playground: routes without a reload, runs with the answer streamed. Answers are hostile text and only ever become text nodes.
+(() => {
+  const form = document.querySelector("[data-playground]");
+  if (!form) return;
+  const results = document.getElementById("results");
+  const stop = form.querySelector("[data-stops]");
+  const kept = ["target", "compare", "temperature", "max_tokens"];
+  let running = null;
+
+  // Short states are links: target and parameters always, the prompt while it is short.
+  function keepInUrl() {
+    const query = new URLSearchParams();
+    const data = new FormData(form);
+    for (const name of kept) if (data.get(name)) query.set(name, data.get(name));
+    for (const name of ["json_mode", "stream"]) query.set(name, data.has(name) ? "True" : "");
+    for (const name of ["prompt", "system"]) {
+      const text = data.get(name);
+      if (text && text.length <= 300) query.set(name, text);
+    }
+    history.replaceState(null, "", `${location.pathname}?${query}`);
+  }
+
+  async function route() {
+    keepInUrl();
+    await htmx.ajax("POST", form.action, { source: form, target: "#results", swap: "innerHTML" });
+    return results.querySelectorAll("[data-column]");
+  }
+
+  async function run() {
+    running?.abort();
+    running = new AbortController();
+    const { signal } = running;
+    stop.hidden = false;
+    try {
+      const columns = await route();
+      await Promise.all([...columns].map((column) => answer(column, signal)));
+    } finally {
+      if (running?.signal === signal) {
+        running = null;
+        stop.hidden = true;
+      }
+    }
+  }
+
+  async function answer(column, signal) {
+    const box = column.querySelector("[data-answer]");
+    const shown = view(box);
+    const data = new FormData(form);
+    data.set("column", column.dataset.column);
+    try {
+      const response = await fetch(form.dataset.runUrl, {
+        method: "POST",
+        body: data,
+        headers: { Accept: "application/x-ndjson", "X-Requested-With": "fetch" },
+        signal,
+      });
+      if (!response.headers.get("Content-Type")?.includes("ndjson")) throw new Error(`The server answered ${response.status}.`);
+      for await (const event of lines(response.body)) shown.take(event);
+    } catch (error) {
+      if (error.name === "AbortError") shown.note("Stopped.");
+      else shown.take({ kind: "error", message: error.message });
+    } finally {
+      box.removeAttribute("aria-busy");
+    }
+  }
+
+  async function* lines(stream) {
+    const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      const parts = (rest + value).split("\n");
+      rest = parts.pop();
+      for (const part of parts) if (part) yield JSON.parse(part);
+    }
+    if (rest) yield JSON.parse(rest);
+  }
+
+  function view(box) {
+    const text = element("pre", "answer-text");
+    const facts = element("p", "answer-facts small muted");
+    const seen = {};
+    box.replaceChildren(text, facts);
+    box.hidden = false;
+    box.setAttribute("aria-busy", "true");
+
+    function note(words, tone) {
+      const line = element("p", "notice");
+      line.dataset.tone = tone ?? "info";
+      line.textContent = words;
+      box.append(line);
+    }
+
+    function show() {
+      const parts = [];
+      if (seen.model) parts.push(seen.provider ? `${seen.model} at ${seen.provider}` : seen.model);
+      if (seen.ttft_ms != null) parts.push(`first token ${seen.ttft_ms} ms`);
+      if (seen.latency_ms != null) parts.push(`${seen.latency_ms} ms in all`);
+      if (seen.prompt_tokens != null) parts.push(`${seen.prompt_tokens} tokens in, ${seen.completion_tokens} out${seen.is_estimated ? " (estimated)" : ""}`);
+      if ("cost" in seen) parts.push(seen.cost == null ? "cost unknown" : `$${plain(seen.cost)}`);
+      if (seen.reason && seen.reason !== "stop") parts.push(`ended by ${seen.reason}`);
+      facts.replaceChildren(document.createTextNode(parts.join(" · ")));
+      if (seen.decision) {
+        const link = element("a");
+        link.href = `/requests/${encodeURIComponent(seen.decision)}/`;
+        link.textContent = "why this answer";
+        facts.append(parts.length ? " · " : "", link);
+      }
+    }
+
+    function take(event) {
+      if (event.kind === "text") text.append(event.text);
+      else if (event.kind === "error") note(event.message ?? event.code ?? "That did not work.", "bad");
+      const { kind, text: _, message: __, ...rest } = event;
+      Object.assign(seen, kind === "start" ? { decision: event.decision, model: event.model, provider: event.provider } : rest);
+      if (kind !== "text") show();
+    }
+
+    return { take, note };
+  }
+
+  function element(name, className) {
+    const made = document.createElement(name);
+    if (className) made.className = className;
+    return made;
+  }
+
+  function plain(number) {
+    return Number(number).toFixed(9).replace(/0+$/, "").replace(/\.$/, ".00");
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (event.submitter && "runs" in event.submitter.dataset) run();
+    else route();
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "TEXTAREA") return;
+    const runs = event.ctrlKey || event.metaKey;
+    if (!runs && !event.shiftKey) return;
+    event.preventDefault();
+    if (runs) run();
+    else route();
+  });
+  stop.addEventListener("click", () => running?.abort());
+  form.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-example]");
+    if (!link) return;
+    event.preventDefault();
+    form.elements.prompt.value = link.dataset.example;
+    form.elements.prompt.focus();
+  });
+})();

@@ -1,0 +1,120 @@
+"""Every route of the management API × every kind of caller. A route that is not listed here fails the build."""
+
+from typing import Any
+
+import pytest
+
+from routerapp.api.urls import urlpatterns
+from routerapp.models import Role
+from routerapp.serving.permissions import RANK
+from tests.api.callers import CHAT_ONLY, NOBODY, calls_as, error_of
+from tests.factories import a_deployment, a_draft, a_policy
+
+OPEN = "open"
+V, E, P, A = Role.VIEWER, Role.EDITOR, Role.PUBLISHER, Role.ADMIN
+MATRIX: dict[str, dict[str, str]] = {
+    "policies": {"GET": V, "POST": E},
+    "policy": {"GET": V, "PATCH": E, "DELETE": P},
+    "policy-make-default": {"POST": P},
+    "versions": {"GET": V},
+    "version": {"GET": V},
+    "policy-roll-back": {"POST": P},
+    "drafts": {"GET": V, "POST": E},
+    "draft": {"GET": V, "PUT": E, "DELETE": E},
+    "draft-checks": {"GET": V},
+    "draft-publish": {"POST": P},
+    "draft-rebase": {"POST": E},
+    "models": {"GET": V, "POST": A},
+    "model": {"GET": V, "PATCH": A, "DELETE": A},
+    "score": {"PUT": E, "DELETE": E},
+    "dimensions": {"GET": V, "POST": E},
+    "dimension": {"PATCH": E},
+    "deployments": {"GET": V, "POST": A},
+    "deployment": {"GET": V, "PATCH": A, "DELETE": A},
+    "prices": {"GET": V, "POST": A},
+    "price": {"DELETE": A},
+    "providers": {"GET": V, "POST": A},
+    "provider": {"GET": V, "PATCH": A, "DELETE": A},
+    "provider-credential": {"PUT": A, "DELETE": A},
+    "aliases": {"GET": V},
+    "alias": {"PUT": A, "DELETE": A},
+    "keys": {"GET": A, "POST": A},
+    "key": {"GET": A, "PATCH": A},
+    "key-revoke": {"POST": A},
+    "people": {"GET": A, "POST": A},
+    "person": {"PATCH": A, "DELETE": A},
+    "requests": {"GET": V},
+    "request": {"GET": V},
+    "report-overview": {"GET": V},
+    "audit": {"GET": A},
+    "audit-check": {"GET": A},
+    "jobs": {"GET": V},
+    "job": {"GET": V},
+    "sample-data": {"DELETE": A},
+    "schema": {"GET": OPEN},
+    "docs": {"GET": OPEN},
+    "nothing": {},
+}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROUTES = {pattern.name: pattern for pattern in urlpatterns}
+CASES = [(name, method) for name in MATRIX for method in METHODS if MATRIX[name] and OPEN not in MATRIX[name].values()]
+SAMPLES = {"slug": "support", "number": "1", "dimension": "code", "name": "help", "username": "grace"}
+
+
+def path_of(name: str) -> str:
+    """The route with something in each place: what is there for policies, nothing for most others."""
+    path = str(ROUTES[name].pattern)
+    for place, converter in ROUTES[name].pattern.converters.items():
+        value = SAMPLES.get(place, "1")
+        for kind in ("slug", "int", "path", "str"):
+            path = path.replace(f"<{kind}:{place}>", value)
+        assert converter is not None
+    return path
+
+
+@pytest.fixture
+def workspace(db: None) -> None:
+    a_deployment()
+    a_draft(a_policy(slug="support"))
+
+
+def test_every_route_is_listed() -> None:
+    assert set(MATRIX) == set(ROUTES)
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(("name", "method"), CASES)
+@pytest.mark.parametrize("role", [NOBODY, CHAT_ONLY, *Role.values])
+def test_a_route_answers_whom_the_matrix_says(name: str, method: str, role: str) -> None:
+    answer = calls_as(role)(method, path_of(name), {} if method in ("POST", "PUT", "PATCH") else None)
+
+    assert answer.status_code < 500
+    least = MATRIX[name].get(method)
+    if least is None:
+        assert answer.status_code == 405
+    elif role == NOBODY:
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="signalbox"')
+    elif role == CHAT_ONLY or RANK[role] < RANK[least]:
+        assert (answer.status_code, error_of(answer)["code"]) == (403, "not_allowed")
+    else:
+        assert answer.status_code in (200, 201, 204, 404, 409, 422)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["nothing", "policies/", "policies/a/b/c", "../etc/passwd", "policies/%00", "schema"])
+def test_what_is_no_route_is_a_404_in_our_shape(path: str) -> None:
+    answer = calls_as("admin")("GET", path)
+
+    assert answer.status_code == 404
+    assert error_of(answer)["code"] == "not_found"
+
+
+@pytest.mark.django_db
+def test_a_session_counts_for_nothing_here() -> None:
+    from tests.api.callers import Caller, maker
+
+    caller: Any = Caller(None)
+    caller._client.force_login(maker(), backend="django.contrib.auth.backends.ModelBackend")
+
+    assert caller("GET", "policies").status_code == 401
+    assert caller("POST", "policies", {"slug": "x", "name": "x"}).status_code == 401

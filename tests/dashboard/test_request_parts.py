@@ -1,0 +1,71 @@
+"""The arithmetic and the waterfall of one request."""
+
+from __future__ import annotations
+
+from dashboard.arithmetic import cost_sheet
+from dashboard.waterfall import waterfall
+from routerapp.models import AttemptRow, RoutedRequest
+
+PRICED = {
+    "input_nusd_per_mtok": 2_500_000_000,
+    "output_nusd_per_mtok": 10_000_000_000,
+    "cached_input_nusd_per_mtok": 250_000_000,
+}
+
+
+def an_attempt(**fields) -> AttemptRow:
+    return AttemptRow(**{"number": 1, "at_ms": 1_000, "latency_ms": 400, "status": "ok", "role": "primary"} | fields)
+
+
+def test_the_cost_is_shown_digit_by_digit():
+    attempt = an_attempt(**PRICED, input_tokens=413, cached_tokens=100, output_tokens=7, cost_nusd=877_500)
+    sheet = cost_sheet(RoutedRequest(cost_nusd=877_500), [attempt])
+
+    assert sheet is not None
+    lines = sheet.attempts[0].lines
+    assert [(line.name, line.tokens, line.amount_usd) for line in lines] == [
+        ("Input", 313, "0.0007825"),
+        ("Cached input", 100, "0.000025"),
+        ("Output", 7, "0.00007"),
+    ]
+    assert (sheet.attempts[0].computed_nusd, sheet.sum_nusd, sheet.is_equal) == (877_500, 877_500, True)
+
+
+def test_a_recorded_cost_that_does_not_follow_is_marked():
+    attempt = an_attempt(**PRICED, input_tokens=1_000, output_tokens=0, cost_nusd=1)
+    sheet = cost_sheet(RoutedRequest(cost_nusd=2), [attempt])
+
+    assert sheet is not None
+    assert sheet.attempts[0].problem == "differs from what was recorded"
+    assert not sheet.is_equal
+
+
+def test_unpriced_is_not_free():
+    sheet = cost_sheet(RoutedRequest(), [an_attempt(input_tokens=5, output_tokens=5)])
+
+    assert sheet is not None
+    assert "unpriced" in sheet.attempts[0].problem
+    assert sheet.attempts[0].computed_nusd is None
+
+
+def test_bars_follow_each_other_on_one_axis():
+    first = an_attempt(at_ms=1_000, latency_ms=400, status="timeout")
+    second = an_attempt(at_ms=1_500, latency_ms=500, connect_ms=100, ttft_ms=250)
+    drawn = waterfall(RoutedRequest(at_ms=1_000, latency_ms=1_000), [first, second])
+
+    assert drawn is not None
+    assert drawn.total_ms == 1_000
+    assert [(bar.phase, bar.x, bar.width) for bar in drawn.lanes[0].bars] == [("wait", 0, 400)]
+    assert [(bar.phase, bar.x, bar.width) for bar in drawn.lanes[1].bars] == [
+        ("connect", 500, 100),
+        ("wait", 600, 150),
+        ("answer", 750, 250),
+    ]
+
+
+def test_an_instant_failure_still_has_a_bar_and_nothing_called_has_no_waterfall():
+    drawn = waterfall(RoutedRequest(at_ms=1_000, latency_ms=None), [an_attempt(latency_ms=0, status="upstream_error")])
+
+    assert drawn is not None
+    assert drawn.lanes[0].bars[0].width > 0
+    assert waterfall(RoutedRequest(at_ms=1), []) is None

@@ -1,0 +1,93 @@
+"""`make run` as a stranger meets it: one command up, what it prints works, the second start changes nothing, Ctrl-C ends all of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from tests.process.product import PROJECT, Product, a_product
+from tests.setup.test_supervisor import is_alive
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    with a_product(tmp_path_factory.mktemp("run"), SIGNALBOX_DEMO="1") as product:
+        product.start()
+        yield product
+
+
+def printed_curl(product: Product) -> str:
+    found = re.search(r"^  (curl .*?)\n\n", product.printed(), re.DOTALL | re.MULTILINE)
+    assert found, product.printed()
+    return found.group(1)
+
+
+def configuration(product: Product) -> list[tuple[object, ...]]:
+    with sqlite3.connect(product.data_dir / "signalbox.sqlite3") as database:
+        rows = [("state", *database.execute("SELECT serial, config_id FROM routerapp_installationstate").fetchone())]
+        for table in (
+            "routerapp_user",
+            "routerapp_apikey",
+            "routerapp_policyversion",
+            "routerapp_auditevent",
+            "routed_request",
+        ):
+            rows.append((table, *database.execute(f"SELECT count(*) FROM {table}").fetchone()))
+    return rows
+
+
+def test_first_start_makes_an_admin_and_a_month_of_sample_traffic(started):
+    assert re.search(r"Password +\S{12,}", started.printed())
+    counts = dict(row[:2] for row in configuration(started) if row[0] != "state")
+    assert counts["routed_request"] >= 19_000
+    assert counts["routerapp_user"] == 1
+
+
+def test_the_printed_curl_works_as_printed(started):
+    done = subprocess.run(["bash", "-c", printed_curl(started)], capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
+
+    assert answer["choices"][0]["message"]["content"]
+    assert answer["usage"]["cost"] > 0
+
+
+def test_no_key_is_in_what_was_printed_but_the_password_shown_once(started):
+    assert started.key not in started.printed()
+
+
+def test_a_second_supervisor_on_the_same_folder_is_refused(started):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "run"],
+        env={**started.environment, "SIGNALBOX_PORT": "1"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode != 0
+    assert "already runs" in done.stderr
+
+
+def test_ctrl_c_leaves_no_orphan_and_a_second_start_is_quick_and_changes_nothing(started):
+    before = configuration(started)
+    tree = started.tree()
+    started.stop()
+    assert not any(is_alive(pid) for pid in tree)
+    seconds = started.start()
+
+    assert "Password" not in started.printed()
+    assert configuration(started)[0:5] == before[0:5]
+    print(f"second start ready in {seconds:.1f} s")
+
+
+def test_a_busy_port_is_named(started, tmp_path):
+    with a_product(tmp_path, SIGNALBOX_DEMO="0", SIGNALBOX_PORT=str(started.port)) as other:
+        with pytest.raises(AssertionError, match="SIGNALBOX_PORT"):
+            other.start()

@@ -1,0 +1,181 @@
+"""Each strategy moves traffic in the running gateway when its signal changes: order, weight, latency, price, score, task, unit, arm."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.process.router import MODELS, a_router, pool
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory):
+    with a_router(tmp_path_factory.mktemp("strategies")) as router:
+        yield router
+
+
+def test_ordered_follows_the_order_written(router):
+    name = router.publish("ordered", {"pool": pool("beta", "alpha"), "strategy": {"kind": "ordered"}})
+    assert router.count(name, 5) == {"beta": 5}
+
+    router.publish("ordered", {"pool": pool("alpha", "beta"), "strategy": {"kind": "ordered"}})
+    assert router.count(name, 5) == {"alpha": 5}
+
+
+def test_round_robin_follows_weights_exactly(router):
+    name = router.publish("robin", {"pool": pool(), "strategy": {"kind": "round_robin"}})
+    assert router.count(name, 30) == {"alpha": 10, "beta": 10, "gamma": 10}
+
+    router.publish(
+        "robin", {"pool": pool(), "strategy": {"kind": "round_robin", "weights": {"alpha": 4, "beta": 1, "gamma": 1}}}
+    )
+    assert router.count(name, 30) == {"alpha": 20, "beta": 5, "gamma": 5}
+
+
+def test_weighted_follows_weights_on_average(router):
+    name = router.publish(
+        "weighted",
+        {"pool": pool("alpha", "beta"), "strategy": {"kind": "weighted", "weights": {"alpha": 9, "beta": 1}}},
+    )
+    assert router.count(name, 100)["alpha"] > 75
+
+    router.publish(
+        "weighted",
+        {"pool": pool("alpha", "beta"), "strategy": {"kind": "weighted", "weights": {"alpha": 1, "beta": 9}}},
+    )
+    assert router.count(name, 100)["beta"] > 75
+
+
+def test_fastest_leaves_a_deployment_that_slows_down(router):
+    slow = "edit_deployment('{}', {{'simulation': {{**quick, 'ttft_ms': {{'p50': 250, 'p95': 260}}}}}}, by=SYSTEM)"
+    name = router.publish("fastest", {"pool": pool("alpha", "beta"), "strategy": {"kind": "fastest"}})
+    router.change(slow.format("alpha"))
+    router.count(name, 30)
+    assert router.count(name, 20)["beta"] >= 15
+
+    router.change("edit_deployment('alpha', {'simulation': quick}, by=SYSTEM)\n" + slow.format("beta"))
+    router.count(name, 40)
+    assert router.count(name, 20)["alpha"] >= 15
+    router.change("edit_deployment('beta', {'simulation': quick}, by=SYSTEM)")
+
+
+def test_cheapest_follows_the_price(router):
+    name = router.publish("cheapest", {"pool": pool(), "strategy": {"kind": "cheapest"}})
+    assert router.count(name, 5) == {"alpha": 5}
+
+    router.change("add_price('gamma', input_usd_per_mtok='0.1', output_usd_per_mtok='0.1', by=SYSTEM)")
+    assert router.count(name, 5) == {"gamma": 5}
+
+
+def test_balanced_follows_quality_and_cost(router):
+    weights = {"quality": 0.9, "cost": 0.1, "latency": 0.0}
+    name = router.publish(
+        "balanced", {"pool": pool("alpha", "beta"), "strategy": {"kind": "balanced", "weights": weights}}
+    )
+    assert router.count(name, 5) == {"alpha": 5}
+
+    router.change("set_score('beta', 'accuracy', 0.99, by=SYSTEM); set_score('alpha', 'accuracy', 0.3, by=SYSTEM)")
+    assert router.count(name, 5) == {"beta": 5}
+
+
+def test_capability_follows_the_scores(router):
+    name = router.publish(
+        "capability", {"pool": pool(), "strategy": {"kind": "capability", "weights": {"creativity": 1}}}
+    )
+    assert router.count(name, 5) == {"alpha": 5}
+
+    router.change("set_score('gamma', 'creativity', 0.99, by=SYSTEM)")
+    assert router.count(name, 5) == {"gamma": 5}
+
+
+def test_contextual_follows_the_task(router):
+    targets = {"code": ["model:beta"], "translate": ["model:gamma"]}
+    use = {
+        "pool": pool(),
+        "strategy": {"kind": "contextual", "targets": targets, "min_confidence": 0.4, "fallback": ["model:alpha"]},
+    }
+    name = router.publish("contextual", use)
+
+    assert router.ask(name, "Write a python function that sorts a list:\n```python\ndef f(x):\n```") == "beta"
+    assert router.ask(name, "Translate this into German: good morning") == "gamma"
+    assert router.ask(name, "qwz vlp") == "alpha"
+
+
+def test_consistent_hash_moves_only_the_keys_of_the_removed_target(router):
+    name = router.publish("hash", {"pool": pool(), "strategy": {"kind": "consistent_hash", "on": "unit"}})
+    users = [f"user-{number}" for number in range(90)]
+    before = {user: router.ask(name, user=user) for user in users}
+    assert set(before.values()) == set(MODELS)
+    assert {user: router.ask(name, user=user) for user in users} == before
+
+    router.change("edit_deployment('beta', {'is_enabled': False}, by=SYSTEM)")
+    after = {user: router.ask(name, user=user) for user in users}
+    router.change("edit_deployment('beta', {'is_enabled': True}, by=SYSTEM)")
+
+    assert {user: model for user, model in after.items() if before[user] != "beta"} == {
+        user: model for user, model in before.items() if model != "beta"
+    }
+    assert "beta" not in after.values()
+
+
+def test_split_keeps_a_unit_in_its_arm_and_follows_the_weights(router):
+    def arms(control: int, other: int) -> dict[str, object]:
+        return {
+            "pool": pool("alpha", "beta"),
+            "strategy": {
+                "kind": "split",
+                "experiment": "try-beta",
+                "arms": [
+                    {
+                        "name": "control",
+                        "weight": control,
+                        "use": {"pool": pool("alpha"), "strategy": {"kind": "ordered"}},
+                    },
+                    {
+                        "name": "treatment",
+                        "weight": other,
+                        "use": {"pool": pool("beta"), "strategy": {"kind": "ordered"}},
+                    },
+                ],
+            },
+        }
+
+    name = router.publish("split", arms(50, 50))
+    first = {f"u{n}": router.ask(name, user=f"u{n}") for n in range(60)}
+    assert {f"u{n}": router.ask(name, user=f"u{n}") for n in range(60)} == first
+    assert set(first.values()) == {"alpha", "beta"}
+
+    router.publish("split", arms(0, 100))
+    assert {router.ask(name, user=f"u{n}") for n in range(20)} == {"beta"}
+
+
+def test_a_sub_policy_follows_its_own_publishing(router):
+    router.publish("inner", {"pool": pool("beta"), "strategy": {"kind": "ordered"}})
+    name = router.publish("outer", {"pool": ["policy:inner"]})
+    assert router.ask(name) == "beta"
+
+    router.publish("inner", {"pool": pool("gamma"), "strategy": {"kind": "ordered"}})
+    assert router.ask(name) == "gamma"
+
+
+def test_a_failing_deployment_is_cooled_down_and_comes_back(router):
+    use = {"pool": pool("alpha", "beta"), "strategy": {"kind": "ordered"}, "fallbacks": ["model:beta"]}
+    name = router.publish("breaker", use)
+    router.change("edit_deployment('alpha', {'simulation': {**quick, 'error_share': 1, 'errors': ['500']}}, by=SYSTEM)")
+    assert router.count(name, 20) == {"beta": 20}
+    metrics = router.client.get("/metrics").text
+    decision = router.client.post(
+        "/v1/router/route", json={"model": name, "messages": [{"role": "user", "content": "hi"}]}
+    )
+    assert "in_cooldown" in json.dumps(decision.json())
+    assert "alpha" in metrics
+
+    router.change("edit_deployment('alpha', {'simulation': quick}, by=SYSTEM)")
+    deadline = time.monotonic() + 40
+    while router.ask(name) != "alpha":
+        assert time.monotonic() < deadline, "alpha never came back"
+        time.sleep(0.5)

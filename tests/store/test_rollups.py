@@ -1,0 +1,62 @@
+import pytest
+from django.db import connection
+
+from routerapp.models import AttemptRollup, RequestRollup, SketchBucket
+from routerapp.store.facts import attempt_fact, request_fact
+from routerapp.store.rollups import Increments, dimension_id, period_start
+from routerapp.store.sketches import bucket_of
+from tests.store.examples import AT_MS, attempt, begin, end
+
+pytestmark = pytest.mark.django_db
+
+
+def write(increments: Increments) -> None:
+    with connection.cursor() as cursor:
+        increments.write(cursor)
+
+
+def add_request(number: int, **changes) -> None:
+    increments = Increments()
+    increments.add_request(request_fact(begin(number), [], end(number, **changes)))
+    write(increments)
+
+
+def test_equal_dimensions_share_a_row_and_its_sums_grow() -> None:
+    for number in (1, 2):
+        add_request(number)
+    day = RequestRollup.objects.get(granularity="day")
+
+    assert (day.n, day.cost_nusd, day.baseline_n) == (2, 2_010_000 + 2_020_000, 2)
+    assert day.baseline_cost_nusd == 3 * day.baseline_actual_nusd
+    assert day.starts_at_ms == period_start(AT_MS, "day")
+
+
+def test_unknown_cost_is_counted_as_unpriced_and_never_compared_with_the_baseline() -> None:
+    add_request(1, cost_nusd=None)
+    day = RequestRollup.objects.get(granularity="day")
+
+    assert (day.unpriced_n, day.cost_nusd, day.baseline_n, day.baseline_cost_nusd) == (1, 0, 0, 0)
+
+
+def test_a_refused_request_is_not_unpriced() -> None:
+    add_request(1, status="refused_limit", cost_nusd=None, latency_ms=None, ttft_ms=None)
+
+    assert RequestRollup.objects.get(granularity="day").unpriced_n == 0
+    assert not SketchBucket.objects.exists()
+
+
+def test_sketches_of_attempts_and_requests_are_apart() -> None:
+    increments = Increments()
+    increments.add_request(request_fact(begin(1), [], end(1)))
+    increments.add_attempt(attempt_fact(attempt(1)), "live")
+    write(increments)
+    rollup = AttemptRollup.objects.get(granularity="minute")
+    found = set(SketchBucket.objects.filter(rollup_id=rollup.id).values_list("metric", "bucket", "n"))
+
+    assert found == {("latency", bucket_of(901), 1), ("ttft", bucket_of(301), 1)}
+    assert SketchBucket.objects.count() == 12
+
+
+def test_ids_are_63_bits_and_never_change() -> None:
+    assert dimension_id("request", "day", 0, "live") == 8308240458061698159
+    assert dimension_id("a", "bc") != dimension_id("ab", "c")
