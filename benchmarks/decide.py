@@ -45,7 +45,20 @@ def config_document(deployments: int = 50, rules: int = 100) -> dict[str, Any]:
         }
         for i in range(deployments)
     }
-    policy = {
+    return {
+        "schema": 1,
+        "default_policy": "bench",
+        "policies": {"bench": {"live": 1, "versions": {"1": policy_document(list(models), rules)}}},
+        "models": models,
+        "deployments": places,
+        "callers": {"team-key": {"team": "support", "constraints": {"regions": ["eu", "us"]}}},
+        "task_dimensions": {"code": "code"},
+    }
+
+
+def policy_document(models: list[str], rules: int) -> dict[str, Any]:
+    """Ten constraints; only the last rule matches."""
+    return {
         "schema": 1,
         "policy": "bench",
         "timezone": "Europe/Berlin",
@@ -53,7 +66,7 @@ def config_document(deployments: int = 50, rules: int = 100) -> dict[str, Any]:
             "regions": ["eu"],
             "residency": ["de"],
             "providers": [f"provider-{i}" for i in range(5)],
-            "models": list(models),
+            "models": models,
             "exclude": ["deployment:deployment-49"],
             "max_cost_usd": "0.05",
             "max_input_usd_per_mtok": "10",
@@ -63,15 +76,6 @@ def config_document(deployments: int = 50, rules: int = 100) -> dict[str, Any]:
         },
         "rules": [_rule(i, is_last=i == rules - 1) for i in range(rules)],
         "default": {"pool": ["all"], "strategy": {"kind": "cheapest"}},
-    }
-    return {
-        "schema": 1,
-        "default_policy": "bench",
-        "policies": {"bench": {"live": 1, "versions": {"1": policy}}},
-        "models": models,
-        "deployments": places,
-        "callers": {"team-key": {"team": "support", "constraints": {"regions": ["eu", "us"]}}},
-        "task_dimensions": {"code": "code"},
     }
 
 

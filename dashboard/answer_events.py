@@ -28,13 +28,13 @@ def error_line(refused: Refused) -> bytes:
 
 async def answer_lines(served: Served, chosen: Mapping[str, str], elapsed_ms: Any) -> AsyncIterator[bytes]:
     """start, then text as it comes, then usage and end, or error. elapsed_ms(): since the request was sent."""
-    yield line("start", decision=served.decision_id, **chosen)
-    if served.stream is None:
-        for one in plain_lines(served.body or b"", elapsed_ms()):
-            yield one
-        return
     splitter, first_ms = EventSplitter(), None
     try:
+        yield line("start", decision=served.decision_id, **chosen)
+        if served.stream is None:
+            for one in plain_lines(served.body or b"", elapsed_ms()):
+                yield one
+            return
         async for packet in served.stream:
             for event in splitter.feed(packet):
                 data = data_of(event)
@@ -45,7 +45,8 @@ async def answer_lines(served: Served, chosen: Mapping[str, str], elapsed_ms: An
                         first_ms = elapsed_ms()
                     yield line(kind, **facts)
     finally:
-        await _close(served.stream)
+        if served.stream is not None:
+            await served.stream.aclose()
     yield line("end", ttft_ms=first_ms, latency_ms=elapsed_ms())
 
 
@@ -77,9 +78,3 @@ def _read(data: bytes) -> list[tuple[str, dict[str, Any]]]:
         names = ("prompt_tokens", "completion_tokens", "cost", "is_estimated")
         found.append(("usage", {name: usage.get(name) for name in names}))
     return found
-
-
-async def _close(stream: Any) -> None:
-    close = getattr(stream, "aclose", None)
-    if close is not None:
-        await close()

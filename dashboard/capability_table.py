@@ -27,7 +27,11 @@ class Cell:
 
     @property
     def shown(self) -> str:
-        return f"{self.score.value:.4g}" if self.score else ""
+        """Two decimals at least, four at most."""
+        if self.score is None:
+            return ""
+        text = f"{self.score.value:.4f}".rstrip("0")
+        return text if len(text.partition(".")[2]) >= 2 else f"{self.score.value:.2f}"
 
     @property
     def provenance(self) -> str:

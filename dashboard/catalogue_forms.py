@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from dashboard.catalogue_options import CatalogueOptions
+from dashboard.forms import offer
 from routerapp.models import ProviderKind, ScoreSource
 
 SLUG_HELP = "Lower-case letters, digits, - and _. It never changes and is never used again."
@@ -125,8 +126,8 @@ class NewDeploymentForm(DeploymentForm, SlugForm):
 
     def __init__(self, *args: Any, options: CatalogueOptions, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["provider"].choices = options.providers
-        self.fields["language_model"].choices = options.models
+        offer(self, "provider", options.providers)
+        offer(self, "language_model", options.models)
 
 
 class PriceForm(forms.Form):
@@ -159,17 +160,18 @@ class DimensionForm(SlugForm):
     field_order = ["name", "slug", "description"]
 
 
-class ScoreForm(forms.Form):
-    value = forms.FloatField(
-        required=False,
-        min_value=0,
-        max_value=1,
-        label="Score, 0 to 1",
-        help_text="Empty: unknown.",
-        widget=_plain(inputmode="decimal"),
+def _share(label: str, **more: Any) -> forms.FloatField:
+    """Whether it lies in 0..1 is for the use case to say, in one wording for pages and API."""
+    words = {"invalid": "Write a number from 0 to 1, such as 0.82."}
+    return forms.FloatField(
+        required=False, label=label, widget=_plain(inputmode="decimal"), error_messages=words, **more
     )
-    low = forms.FloatField(required=False, min_value=0, max_value=1, label="Low", widget=_plain(inputmode="decimal"))
-    high = forms.FloatField(required=False, min_value=0, max_value=1, label="High", widget=_plain(inputmode="decimal"))
+
+
+class ScoreForm(forms.Form):
+    value = _share("Score, 0 to 1", help_text="Empty: unknown.")
+    low = _share("Low")
+    high = _share("High")
     source = forms.ChoiceField(choices=ScoreSource, initial=ScoreSource.MANUAL, label="Source", required=False)
     note = forms.CharField(max_length=200, required=False, label="Note")
 

@@ -6,6 +6,9 @@ from datetime import datetime
 from math import sqrt
 from typing import Any
 
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
 from dashboard import figures
 from dashboard.templatetags.numbers import count, duration, instant, money, share
 from routerapp.engine.money import format_usd
@@ -44,6 +47,13 @@ class Chart:
     @property
     def data_id(self) -> str:
         return f"{self.id}-data"
+
+    @property
+    def table_body(self) -> SafeString:
+        """Escaped here: a template's loop takes five times as long for the thousands of cells of a week by the hour."""
+        cells = '<td class="right">{}</td>'
+        lines = ((row[0], format_html_join("", cells, ((cell,) for cell in row[1:]))) for row in self.rows)
+        return format_html_join("", '<tr><th scope="row">{}</th>{}</tr>', lines)
 
     @property
     def call_id(self) -> str:

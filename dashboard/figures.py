@@ -130,7 +130,7 @@ def spans(
 def _lying(axis: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "xaxis": dict(axis),
-        "yaxis": {"autorange": "reversed", "type": "category", "automargin": True, "showgrid": False},
+        "yaxis": {"autorange": "reversed", "type": "category", "automargin": True, "showgrid": False, "dtick": 1},
     }
 
 

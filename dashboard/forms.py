@@ -12,6 +12,7 @@ from routerapp.models import APIKey, LanguageModel, Origin, Policy, Status
 from routerapp.store.requests import DEAREST, NEWEST, RequestFilters
 
 ANY = ("", "Any")
+LIVE_AND_SAMPLE = ("live+sample", "Live and sample data")
 NO_MATCH = "That user name and password do not match. Both are case-sensitive."
 RANGES = [*((name, ranges.LABELS[name]) for name in ranges.SPANS_MS), ("custom", "Custom")]
 
@@ -94,7 +95,7 @@ class RequestFilterForm(RangeForm):
     rule = forms.CharField(required=False, max_length=40, label="Rule id")
     key = forms.ChoiceField(required=False, label="API key")
     task = forms.ChoiceField(choices=[ANY, *((task, task.capitalize()) for task in TASKS)], required=False)
-    origin = forms.ChoiceField(choices=[ANY, *Origin.choices], required=False, label="Traffic")
+    origin = forms.ChoiceField(choices=[ANY, *Origin.choices, LIVE_AND_SAMPLE], required=False, label="Traffic")
     min_cost = forms.CharField(required=False, max_length=30, label="Costs at least ($)")
     sort = forms.ChoiceField(choices=[(NEWEST, "Newest"), (DEAREST, "Dearest")], required=False)
 
@@ -137,7 +138,7 @@ class RequestFilterForm(RangeForm):
             key=data["key"],
             statuses=_one(data["status"]),
             tasks=_one(data["task"]),
-            origins=_one(data["origin"]),
+            origins=tuple(filter(None, data["origin"].split("+"))),
             min_cost_nusd=data["min_cost"],
             from_ms=time_range.from_ms if time_range else None,
             to_ms=time_range.to_ms if time_range and not time_range.is_open else None,
@@ -156,3 +157,10 @@ class RequestFilterForm(RangeForm):
 
 def _one(value: str) -> tuple[str, ...]:
     return (value,) if value else ()
+
+
+def offer(form: forms.Form, name: str, choices: Any) -> None:
+    """Give a choice field what can be chosen at this moment."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = choices

@@ -41,6 +41,10 @@ def render_page(
     return response
 
 
+def is_htmx(request: HttpRequest) -> bool:
+    return bool(getattr(request, "htmx", False))
+
+
 def asked_fragment(request: HttpRequest, fragments: Collection[str]) -> str | None:
     """htmx 4 sends HX-Target as tag#id and HX-Request-Type: full when it swaps the body or selects from a page."""
     htmx = getattr(request, "htmx", None)

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from dashboard.catalogue_options import CatalogueOptions
+from dashboard.forms import offer
 from routerapp.serving.manage_keys import SCOPES
 
 SCOPE_WORDS = {
@@ -47,7 +48,7 @@ class KeyForm(forms.Form):
 
     def __init__(self, *args: Any, options: CatalogueOptions, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["team"].choices = [("", "no team"), *options.teams]
-        self.fields["default_policy"].choices = [("", "the installation's default"), *options.policies]
+        offer(self, "team", [("", "no team"), *options.teams])
+        offer(self, "default_policy", [("", "the installation's default"), *options.policies])
         for name in ("requests_per_minute", "daily_spend_usd"):
             self.fields[name].widget = forms.TextInput(attrs={"inputmode": "decimal"})

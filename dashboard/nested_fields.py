@@ -5,7 +5,9 @@ Knows nothing of policies. Values stay text exactly as typed; nothing is dropped
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.http import QueryDict
 
@@ -43,6 +45,12 @@ class Fields:
 
     def __bool__(self) -> bool:
         return bool(self.values or self.below)
+
+
+def section(document: Any, name: str) -> Mapping[str, Any]:
+    """The mapping under name in a stored document; an empty one where there is none."""
+    found = document.get(name) if isinstance(document, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 def read_fields(data: QueryDict) -> Fields:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from dashboard.catalogue_options import Choice
+from dashboard.forms import offer
 from routerapp.models import Draft, LanguageModel, Policy, PolicyVersion
 
 MAX_PROMPT = 200_000
@@ -38,8 +39,8 @@ class PlaygroundForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         groups = target_choices()
-        self.fields["target"].choices = groups
-        self.fields["compare"].choices = [("", "nothing"), *groups]
+        offer(self, "target", groups)
+        offer(self, "compare", [("", "nothing"), *groups])
         for name in ("temperature", "max_tokens"):
             self.fields[name].widget = forms.TextInput(
                 attrs={"inputmode": "decimal", "placeholder": "model's own", "autocomplete": "off"}

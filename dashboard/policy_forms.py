@@ -33,17 +33,20 @@ TREE_VERBS = ("condition", "group", "remove", "wrap")
 
 @dataclass(slots=True)
 class RuleForm:
-    """problems: those that belong to no input here."""
+    """place: where a new rule goes, counted from 0; None is the end. problems: those that belong to no input here."""
 
     name: Input
     is_enabled: bool
     when: ConditionForm
     use: UseForm
+    place: int | None = None
     problems: list[str] = field(default_factory=list)
 
-    def document(self) -> dict[str, Any]:
-        """The rule without its id, which the draft gives and keeps."""
-        found: dict[str, Any] = {"name": self.name.document()} if self.name.is_given else {}
+    def document(self, rule_id: str = "") -> dict[str, Any]:
+        """The rule in the order people read it; a new one gets its id from the draft."""
+        found: dict[str, Any] = {"id": rule_id}
+        if self.name.is_given:
+            found["name"] = self.name.document()
         if not self.is_enabled:
             found["enabled"] = False
         when = condition_document(self.when)
@@ -63,7 +66,7 @@ class RuleForm:
         else:
             edit_use(self.use, verb, path)
 
-    def place(self, problems: Iterable[Problem], prefix: str) -> None:
+    def put(self, problems: Iterable[Problem], prefix: str) -> None:
         """The engine's problems under prefix (rules[3]) to the inputs they are about; the rest above the form."""
         rest = []
         for problem in problems:
@@ -87,6 +90,8 @@ def read_rule(data: QueryDict, options: CatalogueOptions) -> RuleForm:
         read_condition(fields.at("when")),
         read_use(fields.at("use"), "use", options),
     )
+    place = fields.one("place")
+    form.place = int(place) if place.isascii() and place.isdigit() and len(place) < 5 else None
     return form
 
 
@@ -129,9 +134,9 @@ class DefaultForm:
     def edit(self, verb: str, path: str) -> None:
         edit_use(self.use, verb, path)
 
-    def place(self, problems: Iterable[Problem], prefix: str = "default") -> None:
+    def put(self, problems: Iterable[Problem], prefix: str = "default") -> None:
         for problem in problems:
-            path = re.sub(rf"\A{re.escape(prefix)}", "use", problem.path)
+            path = f"use{problem.path.removeprefix(prefix)}" if problem.path.startswith(prefix) else problem.path
             if not (path.startswith("use") and _place_in_use(self.use, path, problem.message)):
                 self.problems.append(f"{problem.path}: {problem.message}")
 
@@ -158,7 +163,7 @@ class SettingsForm:
         inputs = [self.name, self.timezone, *self.constraints.inputs()]
         return bool(self.problems or any(one.problems for one in inputs))
 
-    def place(self, problems: Iterable[Problem]) -> None:
+    def put(self, problems: Iterable[Problem]) -> None:
         inputs = {one.path: one for one in [self.name, self.timezone, *self.constraints.inputs()]}
         for problem in problems:
             known = _nearest(problem.path, inputs)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.condition_words import Group, Phrase, describe_condition
+from dashboard.nested_fields import section
 from dashboard.policy_traffic import Hits
 from dashboard.use_words import describe_constraints, reference_words, strategy_detail, strategy_words
 
@@ -72,7 +73,7 @@ def default_card(document: Mapping[str, Any], hits: Mapping[str, Hits]) -> dict[
 
 def use_card(use: Any) -> UseCard:
     given: Mapping[str, Any] = use if isinstance(use, Mapping) else {}
-    strategy = given.get("strategy") if isinstance(given.get("strategy"), Mapping) else {}
+    strategy = section(given, "strategy")
     return UseCard(
         reject=str(given["reject"]) if "reject" in given else None,
         strategy=strategy_words({"kind": strategy.get("kind", "ordered")}),

@@ -12,6 +12,7 @@ import routerapp
 
 FILE = Path(routerapp.__file__).parent / "demo" / "prompts.yaml"
 LONGEST = 700
+PLAIN_ONLY_IN_ENGLISH = ("code", "math")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,14 @@ class SamplePrompt:
 @cache
 def sample_prompts() -> tuple[SamplePrompt, ...]:
     """Read once a process."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    entries = yaml.load(FILE.read_text("utf-8"), Loader=loader)
+    entries = yaml.safe_load(FILE.read_text("utf-8"))
     seen: set[str] = set()
     found: list[SamplePrompt] = []
     for entry in entries:
         language, task, text = entry.get("language", "en"), entry.get("task", "chat"), entry.get("text", "")
         kind = task if language == "en" else language
-        if kind in seen or not isinstance(text, str) or len(text) > LONGEST:
+        is_plain = language == "en" or task not in PLAIN_ONLY_IN_ENGLISH
+        if kind in seen or not is_plain or not isinstance(text, str) or len(text) > LONGEST:
             continue
         seen.add(kind)
         label = task if language == "en" else f"{task}, {language}"

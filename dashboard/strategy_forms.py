@@ -119,7 +119,7 @@ class StrategyForm:
 
     def fill_defaults(self) -> None:
         """What the engine would use, written out, when a kind is chosen anew."""
-        self.fill({one.name: one.default for one in self.parameters if isinstance(one.default, Mapping)})
+        self.fill({one.name: one.default for one in self.parameters if one.kind == "weights"})
 
     def document(self) -> dict[str, Any]:
         found: dict[str, Any] = {"kind": self.kind}

@@ -1,6 +1,6 @@
 """The overview's headline numbers, each with what it rests on. Unknown is said, never zero."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.templatetags.numbers import count, duration, money, share
 from routerapp.store.reports import OverviewReport, Totals
@@ -14,13 +14,15 @@ class Tile:
     note: str
     second: str = ""
     is_known: bool = True
+    url: str = ""
 
 
-def overview_tiles(report: OverviewReport) -> list[Tile]:
+def overview_tiles(report: OverviewReport, rows_url: str) -> list[Tile]:
+    """rows_url: the list of the very requests that are counted."""
     totals = report.totals
     return [
-        _requests(totals),
-        _cost(totals),
+        replace(_requests(totals), url=rows_url),
+        replace(_cost(totals), url=f"{rows_url}&sort=dearest"),
         _saved(totals),
         _success(totals),
         _percentiles("Latency, median", totals.latency),

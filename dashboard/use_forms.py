@@ -13,8 +13,8 @@ from typing import Any
 from dashboard.catalogue_options import CatalogueOptions
 from dashboard.constraint_forms import ConstraintForm, constraint_form
 from dashboard.form_inputs import Input, ReferenceList
-from dashboard.nested_fields import Fields
-from dashboard.strategy_forms import MAX_ROWS, StrategyForm, strategy_form
+from dashboard.nested_fields import Fields, section
+from dashboard.strategy_forms import MAX_ROWS, StrategyForm, TargetRows, strategy_form
 
 TIMEOUTS = (
     ("connect_ms", "Connect", "5000"),
@@ -67,7 +67,8 @@ class UseForm:
         yield self.strategy
         for _, part in self.strategy.parts():
             yield part
-            yield from (references for _, references in getattr(part, "rows", ()) if hasattr(references, "items"))
+            if isinstance(part, TargetRows):
+                yield from (references for _, references in part.rows)
         yield from self.constraints.inputs()
         for arm in self.arms:
             yield from (arm.name, arm.weight)
@@ -162,7 +163,7 @@ def read_use(fields: Fields, path: str, options: CatalogueOptions, depth: int = 
 
 def use_from_document(document: Any, path: str, options: CatalogueOptions) -> UseForm:
     given: Mapping[str, Any] = document if isinstance(document, Mapping) else {}
-    strategy = given.get("strategy") if isinstance(given.get("strategy"), Mapping) else {}
+    strategy = section(given, "strategy")
     form = use_form(path, options, str(strategy.get("kind") or "ordered"))
     form.does = "reject" if "reject" in given else "route"
     form.reject.fill(given.get("reject"))
@@ -172,7 +173,7 @@ def use_from_document(document: Any, path: str, options: CatalogueOptions) -> Us
     form.constraints.fill(given.get("constraints"))
     form.retries.fill(given.get("retries"))
     for one in form.timeouts:
-        one.fill((given.get("timeouts") or {}).get(one.path.rpartition(".")[2]))
+        one.fill(section(given, "timeouts").get(one.path.rpartition(".")[2]))
     if given.get("parameters"):
         form.parameters.value = json.dumps(given["parameters"], ensure_ascii=False, indent=2)
     for number, arm in enumerate(strategy.get("arms") or ()):

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from routerapp.engine.chat import Chat
 from routerapp.engine.types import CallerFacts
 from routerapp.gateway.requests import parse_chat
@@ -73,17 +75,6 @@ def a_snapshot(
         "task_words": {},
         "experiments": {},
     }
-    targets = {
-        one["slug"]: {
-            "provider": one["provider"],
-            "kind": one["kind"],
-            "base_url": (base_urls or {}).get(one["slug"], ""),
-            "upstream_model": one["upstream_model"],
-            "credential": None,
-            "simulation": dict((simulations or {}).get(one["slug"], QUICK)),
-        }
-        for one in deployments
-    }
     parts = SnapshotParts(
         serial=serial,
         config_sha="",
@@ -92,10 +83,28 @@ def a_snapshot(
         evidence_document=None,
         draft_documents=[],
         keys=[(key.prefix, slug, key.key_hash, None) for slug, key in (keys or {}).items()],
-        targets=targets,
+        targets=_targets(deployments, base_urls or {}, simulations or {}),
         settings=dict(settings or {}),
     )
     return assemble_snapshot(parts)
+
+
+def _targets(
+    deployments: Iterable[Mapping[str, Any]],
+    base_urls: Mapping[str, str],
+    simulations: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    return {
+        one["slug"]: {
+            "provider": one["provider"],
+            "kind": one["kind"],
+            "base_url": base_urls.get(one["slug"], ""),
+            "upstream_model": one["upstream_model"],
+            "credential": None,
+            "simulation": dict(simulations.get(one["slug"], QUICK)),
+        }
+        for one in deployments
+    }
 
 
 def a_runtime(
@@ -114,8 +123,6 @@ def a_runtime(
 
 
 def a_chat(text: str = "Say hello", **members: Any) -> Chat:
-    import orjson
-
     messages = [{"role": "user", "content": text}]
     return parse_chat(orjson.dumps({"model": "auto", "messages": messages} | members), {})
 

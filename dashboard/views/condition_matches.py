@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.catalogue_options import load_catalogue_options
 from dashboard.condition_forms import condition_document
+from dashboard.fragments import is_htmx
 from dashboard.policy_forms import read_rule
 from dashboard.roles import allowed_to
 from routerapp.engine.problems import PolicyError
@@ -26,7 +27,7 @@ def condition_matches(request: HttpRequest, slug: str, draft_id: int) -> HttpRes
         context: dict[str, Any] = {"problem": "Finish the condition to see how many requests it matches"}
     else:
         context = _counted(document, str(draft.document.get("timezone") or "UTC"))
-    name = "dashboard/policies/matches.html#count" if request.htmx else "dashboard/policies/matches_page.html"
+    name = "dashboard/policies/matches.html#count" if is_htmx(request) else "dashboard/policies/matches_page.html"
     return render(request, name, context | {"draft": draft, "policy": draft.policy})
 
 

@@ -36,7 +36,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = _choices(request, form) | {
         "report": report,
         "time_range": form.cleaned_data["time_range"],
-        "tiles": overview_tiles(report),
+        "is_long": report.ends_at_ms - report.starts_at_ms > 2 * SPANS_MS["24h"],
+        "tiles": overview_tiles(report, _rows(form, query)),
         "charts": [_linked(chart, query, api_call) for chart in overview_charts(report)] if not report.is_empty else [],
         "seen": seen,
     }
@@ -82,6 +83,16 @@ def _choices(request: HttpRequest, form: OverviewForm) -> dict[str, Any]:
         "origin_label": dict(form.ORIGINS).get(query.get("origin", ""), ""),
         "here": f"{here}?{urlencode(query)}" if query else here,
     }
+
+
+def _rows(form: OverviewForm, query: dict[str, str]) -> str:
+    """The request list behind the numbers: the same range and traffic."""
+    origins = _origins(form)
+    kept = {name: value for name, value in query.items() if name in ("range", "start", "end")}
+    kept = kept or {"range": form.cleaned_data["time_range"].name}
+    if len(origins) <= 2:
+        kept["origin"] = "+".join(origins)
+    return f"{reverse('dashboard:request-list')}?{urlencode(kept)}"
 
 
 def _api_call(request: HttpRequest, form: OverviewForm) -> str:

@@ -15,7 +15,7 @@ from dashboard.code_samples import curl_sample, javascript_sample, python_sample
 from dashboard.fragments import render_page
 from dashboard.playground_chat import CALLER, as_chat, pinned_to, request_body, subject_of
 from dashboard.playground_columns import Column, failed_column, routed_column
-from dashboard.playground_forms import PlaygroundForm
+from dashboard.playground_forms import PlaygroundForm, target_choices
 from dashboard.recorded_prompt import RecordedPrompt, load_recorded_prompt
 from dashboard.roles import allowed_to, can
 from dashboard.sample_prompts import sample_prompts
@@ -69,7 +69,7 @@ async def playground_run(request: HttpRequest) -> HttpResponseBase:
     wants_lines = "application/x-ndjson" in request.headers.get("Accept", "")
     if form.errors:
         if wants_lines:
-            words = " ".join(error for errors in form.errors.values() for error in errors)
+            words = " ".join(str(error) for errors in form.errors.values() for error in errors)
             return _lines(_once(line("error", code="invalid", message=words, status=422)), 422)
         return await sync_to_async(_page)(request, form, [], 422)
     targets = form.targets()
@@ -160,7 +160,7 @@ def _column(request: HttpRequest, given: Mapping[str, Any], target: str) -> Colu
 
 
 def _label(target: str) -> str:
-    for _, choices in PlaygroundForm().fields["target"].choices:
+    for _, choices in target_choices():
         for value, words in choices:
             if value == target:
                 return words

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST
 
 from dashboard.catalogue_options import load_catalogue_options
 from dashboard.document_text import write_text
-from dashboard.fragments import render_page
-from dashboard.policy_changes import changes_between, diff_lines
+from dashboard.fragments import is_htmx, render_page
+from dashboard.policy_changes import changes_between, diff_lines, rule_name
 from dashboard.policy_forms import (
     DefaultForm,
     RuleForm,
@@ -71,9 +71,16 @@ def rule_create(request: HttpRequest, slug: str, draft_id: int) -> HttpResponse:
     draft = _draft(slug, draft_id)
     options = load_catalogue_options(slug)
     form = read_rule(request.POST, options) if request.method == "POST" else new_rule(options)
-    place = len(draft.document.get("rules") or ())
+    rules = draft.document.get("rules") or ()
+    place = len(rules) if form.place is None else min(form.place, len(rules))
     return _rule_page(
-        request, draft, form, place, lambda rule: draft_edits.add_rule(draft.document, rule), "Rule added.", None
+        request,
+        draft,
+        form,
+        place,
+        lambda rule: draft_edits.add_rule(draft.document, rule, position=place),
+        "Rule added.",
+        None,
     )
 
 
@@ -117,7 +124,7 @@ def default_edit(request: HttpRequest, slug: str, draft_id: int) -> HttpResponse
             return _to_editor(request, draft)
         if isinstance(refused, Stale):
             return _stale(request, draft, draft_edits.set_default(draft.document, use))
-        form.place(getattr(refused, "problems", ()))
+        form.put(getattr(refused, "problems", ()))
     status = 422 if request.method == "POST" else 200
     return render_page(request, template, context, fragments={"fields"}, status=status)
 
@@ -141,7 +148,7 @@ def settings_edit(request: HttpRequest, slug: str, draft_id: int) -> HttpRespons
             return _to_editor(request, draft)
         if isinstance(refused, Stale):
             return _stale(request, draft, document)
-        form.place(getattr(refused, "problems", ()))
+        form.put(getattr(refused, "problems", ()))
     status = 422 if request.method == "POST" else 200
     return render_page(request, "dashboard/policies/settings_form.html", context, status=status)
 
@@ -176,19 +183,20 @@ def _rule_page(
         "rule_id": rule_id,
         "number": place + 1,
         "revision": _revision(request, draft),
+        "places": [(place, rule_name(rule)) for place, rule in enumerate(draft.document.get("rules") or ())],
     }
     template = "dashboard/policies/rule_form.html"
     if _is_press(request, form):
         return render_page(request, template, context, fragments={"fields"})
     if request.method == "POST":
-        document = apply(form.document())
+        document = apply(form.document(rule_id or ""))
         refused = _save(request, draft, document, form.has_problems)
         if refused is None:
             messages.success(request, done)
             return _to_editor(request, draft)
         if isinstance(refused, Stale):
             return _stale(request, draft, document)
-        form.place(getattr(refused, "problems", ()), f"rules[{place}]")
+        form.put(getattr(refused, "problems", ()), f"rules[{place}]")
     status = 422 if request.method == "POST" else 200
     return render_page(request, template, context, fragments={"fields"}, status=status)
 
@@ -230,7 +238,7 @@ def _edited(request: HttpRequest, slug: str, draft_id: int, edit: Edit, done: st
         messages.error(request, str(refused))
     else:
         messages.success(request, done)
-    if request.htmx:
+    if is_htmx(request):
         return _editor(request, _draft(slug, draft_id), with_messages=True)
     return _to_editor(request, draft)
 
@@ -281,7 +289,7 @@ def _stale(request: HttpRequest, draft: Draft, mine: Mapping[str, Any]) -> HttpR
         "mine_text": write_text(mine, "json"),
     }
     response = render_page(request, "dashboard/policies/stale.html", context, status=409)
-    if request.htmx:
+    if is_htmx(request):
         response["HX-Retarget"] = "body"
         response["HX-Reselect"] = "body"
     return response
@@ -289,7 +297,7 @@ def _stale(request: HttpRequest, draft: Draft, mine: Mapping[str, Any]) -> HttpR
 
 def _to_editor(request: HttpRequest, draft: Draft) -> HttpResponse:
     url = reverse("dashboard:draft-detail", kwargs={"slug": draft.policy.slug, "draft_id": draft.pk})
-    if request.htmx:
+    if is_htmx(request):
         return HttpResponse(status=204, headers={"HX-Redirect": url})
     return redirect(url)
 

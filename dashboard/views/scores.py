@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 
 from dashboard.capability_table import Cell, load_cell
 from dashboard.catalogue_forms import DimensionForm, ScoreForm
-from dashboard.fragments import render_page
+from dashboard.fragments import is_htmx, render_page
 from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to
 from routerapp.models import ScoreSource
@@ -20,7 +20,7 @@ def score_edit(request: HttpRequest, slug: str, dimension: str) -> HttpResponse:
     cell = load_cell(slug, dimension)
     if cell is None:
         raise Http404("There is no such model or dimension.")
-    in_cell = bool(request.htmx)
+    in_cell = is_htmx(request)
     if in_cell and request.GET.get("cancel"):
         return _cell(request, cell)
     form = ScoreForm(request.POST or None, initial=_initial(cell))

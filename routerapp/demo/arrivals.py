@@ -19,7 +19,7 @@ HOURS = (2, 1, 1, 1, 1, 3, 7, 14, 22, 26, 27, 25, 20, 24, 26, 25, 22, 16, 10, 8,
 WEEKDAYS = (1.0, 1.08, 1.1, 1.05, 0.9, 0.3, 0.25)
 # Use grows over the month.
 GROWTH = 0.35
-STREAMED_SHARE = 0.4
+STREAMED_SHARE = 0.25
 USERS_PER_TEAM = 40
 
 

@@ -64,3 +64,8 @@ def format_usd(nusd: int) -> str:
     sign = "-" if nusd < 0 else ""
     whole, rest = divmod(abs(nusd), NUSD_PER_USD)
     return f"{sign}{whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"
+
+
+def usd_number(nusd: int | None) -> float | None:
+    """Dollars as a JSON number, for answers only; unknown stays None. Never add these up."""
+    return None if nusd is None else float(format_usd(nusd))

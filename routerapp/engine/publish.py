@@ -187,20 +187,28 @@ def _named_lists(policy: Policy, config: Config) -> Iterator[Problem]:
 
 
 def _cycles(policy: Policy, known: Mapping[str, Policy]) -> Iterator[Problem]:
+    heights: dict[str, int] = {}
     for place in _places(policy):
         if place.use.sub_policy is not None:
-            way = _way_back(place.use.sub_policy, known, (policy.slug,))
+            way = _way_back(place.use.sub_policy, known, (policy.slug,), heights)
             if way:
                 words = f"This leads round in a circle or too deep: {' → '.join(way)}."
                 yield Problem(f"{place.path}.pool[0]", "policy_cycle", words)
 
 
-def _way_back(slug: str, known: Mapping[str, Policy], way: tuple[str, ...]) -> tuple[str, ...]:
-    """The way that comes back to a policy already on it, or is deeper than a decision follows; empty if there is none."""
+def _way_back(slug: str, known: Mapping[str, Policy], way: tuple[str, ...], heights: dict[str, int]) -> tuple[str, ...]:
+    """The way that comes back to a policy already on it, or is deeper than a decision follows; empty if there is none.
+
+    heights: how deep the policies below one go, for those found free of circles; so each is walked once, not once per way to it.
+    """
     if slug in way or len(way) > MAX_DEPTH:
         return (*way, slug)
+    if slug in heights and len(way) + heights[slug] <= MAX_DEPTH:
+        return ()
     inner = known.get(slug)
-    for place in _places(inner) if inner is not None else ():
-        if place.use.sub_policy is not None and (found := _way_back(place.use.sub_policy, known, (*way, slug))):
+    below = {place.use.sub_policy for place in _places(inner)} if inner is not None else set()
+    for name in sorted(filter(None, below)):
+        if found := _way_back(name, known, (*way, slug), heights):
             return found
+    heights[slug] = max((heights[name] + 1 for name in below if name), default=0)
     return ()

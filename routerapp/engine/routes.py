@@ -43,22 +43,23 @@ def find_route(policy: Policy, config: Config, inputs: Inputs, seed: int, now_ms
     readings = readings_for(policy, inputs, now_ms)
     rule = first_match(policy, readings, inputs.observations, trace)
     route = _begin(policy, rule)
-    for _ in range(MAX_DEPTH):
-        use = route.use
-        if use is None or (use.split is None and use.sub_policy is None):
-            return route
+    depth = 0
+    while (use := route.use) is not None:
         if use.split is not None:
             route = _take_arm(route, use.split, rule.id, inputs, seed, trace)
             continue
-        inner = config.live_policy(use.sub_policy or "")
-        if inner is None:
+        if use.sub_policy is None:
+            return route
+        inner = config.live_policy(use.sub_policy)
+        depth += 1
+        if inner is None or depth > MAX_DEPTH:
             return replace(route, use=None)
         trace.append(TraceStep("policy", f"{inner.slug}@{inner.version}", Verdict.SUB_POLICY_ENTERED))
         if inner.uses_clock:
             add_clock(readings, now_ms, inner.timezone)
         rule = first_match(inner, readings, inputs.observations, trace)
         route = _follow(route, rule.use, f"{inner.slug}/{rule.id}")
-    return replace(route, use=None)
+    return route
 
 
 def _begin(policy: Policy, rule: Rule) -> Route:

@@ -27,9 +27,9 @@ def _whole_words(words: tuple[str, ...]) -> Any:
 def text_matches(op: str, wanted: Any, text: str) -> bool:
     """Truth of one operator; op is one the vocabulary allows on text."""
     if op == "matches":
-        return compile_pattern(wanted).search(text) is not None
+        return bool(compile_pattern(wanted).search(text))
     if op == "contains_any":
-        return _whole_words(tuple(wanted)).search(text.lower()) is not None
+        return bool(_whole_words(tuple(wanted)).search(text.lower()))
     if op == "exists":
         return (text != "") is bool(wanted)
     if op in ("in", "not_in"):
@@ -40,5 +40,5 @@ def text_matches(op: str, wanted: Any, text: str) -> bool:
     if op == "starts_with":
         return folded.startswith(other)
     if op == "ne":
-        return text != wanted
+        return bool(text != wanted)
     return bool(text == wanted)

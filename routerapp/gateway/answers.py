@@ -39,8 +39,8 @@ async def send_refusal(send: Send, refused: Refused, request_id: str) -> None:
 
 async def send_stream(send: Send, headers: Mapping[str, str], stream: AsyncGenerator[bytes, None]) -> None:
     """Each event goes out as it comes; a slow reader holds up the send, and with it the reading upstream. One that stops is gone."""
-    await send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *_encoded(headers)]})
     async with aclosing(stream):
+        await send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *_encoded(headers)]})
         async for event in stream:
             try:
                 async with asyncio.timeout(WRITE_SECONDS):

@@ -8,7 +8,7 @@ from typing import Any
 from routerapp.engine.canonical import canonical_bytes
 from routerapp.engine.config import Config, parse_config
 from routerapp.engine.policy import Policy, parse_policy
-from routerapp.engine.problems import PolicyError, Problem
+from routerapp.engine.problems import ConfigError, PolicyError, Problem
 from routerapp.engine.publish import check_publishable
 from routerapp.serving.documents import refuse_unstorable
 from routerapp.serving.refusals import Invalid
@@ -48,8 +48,11 @@ def publish_problems(document: Mapping[str, Any]) -> tuple[Problem, ...]:
 
 
 def current_config() -> Config:
-    """The configuration as the tables are in this transaction."""
-    return parse_config(build_config_document())
+    """The configuration as the tables are in this transaction. Raises Invalid when they hold what the engine cannot read."""
+    try:
+        return parse_config(build_config_document())
+    except ConfigError as error:
+        raise Invalid(error.problems) from error
 
 
 def live_policies(config: Config) -> dict[str, Policy]:

@@ -112,7 +112,7 @@ class Runtime:
         }
 
     def spool_bytes(self) -> int:
-        """What this worker has written and nobody has drained yet, the reserve not counted."""
+        """What this worker has on disk, the reserve not counted; a segment goes once all of it is in the database."""
         total = 0
         for file in self.journal.folder.glob("*"):
             with contextlib.suppress(FileNotFoundError):  # the drainer removes segments at any time

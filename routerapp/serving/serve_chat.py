@@ -8,6 +8,7 @@ from __future__ import annotations
 import orjson
 
 from routerapp.engine.chat import Chat
+from routerapp.engine.money import usd_number
 from routerapp.engine.types import CallerFacts
 from routerapp.serving.answer_body import complete_answer, router_metadata
 from routerapp.serving.decisions import plain_decision
@@ -75,7 +76,7 @@ def route_answer(prepared: Prepared) -> Served:
         "deployment": first,
         "model": deployment.model if deployment else None,
         "provider": deployment.provider if deployment else None,
-        "estimated_cost_usd": estimate.cost_nusd / 1e9 if estimate and estimate.cost_nusd is not None else None,
+        "estimated_cost_usd": usd_number(estimate.cost_nusd) if estimate else None,
         "decision": plain_decision(decision),
     }
     headers = decision_headers("", decision)

@@ -36,7 +36,10 @@ async def open_stream(recording: Recording, prepared: Prepared, chat: Chat) -> S
     except BaseException as problem:
         raise recording.abandon(problem, run.outcome) from problem
     _describe(headers, run.outcome, recording, prepared)
-    return Served(recording.id, prepared.decision, 200, headers, stream=_events(run, recording, prepared, chat))
+    stream = _events(run, recording, prepared, chat)
+    # A generator that was never started runs no clean-up when it is closed: the caller may leave before reading anything.
+    await anext(stream)
+    return Served(recording.id, prepared.decision, 200, headers, stream=stream)
 
 
 def _describe(headers: dict[str, str], outcome: Outcome, recording: Recording, prepared: Prepared) -> None:
@@ -49,8 +52,10 @@ def _describe(headers: dict[str, str], outcome: Outcome, recording: Recording, p
 
 
 async def _events(run: PlanRun, recording: Recording, prepared: Prepared, chat: Chat) -> AsyncGenerator[bytes, None]:
+    """The first event is empty and for open_stream alone: from there on, closing this ends the upstream and the record."""
     upstream = run.events()
     try:
+        yield b""
         async for event in upstream:
             yield event
         outcome = run.outcome

@@ -30,7 +30,7 @@
   async function press(what, id) {
     isDirty = true;
     const titles = openParts();
-    await htmx.ajax("POST", form.action, { source: form, target: "#fields", swap: "innerHTML", values: { do: what } });
+    await htmx.ajax("POST", form.action, { source: form, target: "#fields", swap: "innerHTML", values: { do: what }, headers: { "HX-Target": "div#fields" } });
     reopen(titles);
     focusAfter(what, id);
     document.body.dispatchEvent(new CustomEvent("rulechange"));

@@ -22,7 +22,7 @@
 
   async function route() {
     keepInUrl();
-    await htmx.ajax("POST", form.action, { source: form, target: "#results", swap: "innerHTML" });
+    await htmx.ajax("POST", form.action, { source: form, target: "#results", swap: "innerHTML", headers: { "HX-Target": "div#results" } });
     return results.querySelectorAll("[data-column]");
   }
 

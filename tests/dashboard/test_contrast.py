@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 TOKENS = (Path(__file__).resolve().parents[2] / "static/css/tokens.css").read_text()
-COLORS = dict(re.findall(r"(--[\w-]+): light-dark\((#\w+), (?:#\w+)\)", TOKENS)), dict(
-    re.findall(r"(--[\w-]+): light-dark\(#\w+, (#\w+)\)", TOKENS)
+COLORS = (
+    dict(re.findall(r"(--[\w-]+): light-dark\((#\w+), (?:#\w+)\)", TOKENS)),
+    dict(re.findall(r"(--[\w-]+): light-dark\(#\w+, (#\w+)\)", TOKENS)),
 )
 TEXT = ["--text", "--text-soft", "--text-muted", "--accent", "--bad", "--warn", "--ok", "--info"]
 GROUNDS = ["--ground", "--surface", "--raised", "--hover"]

@@ -151,3 +151,13 @@ def test_the_api_call_beside_a_chart_asks_for_the_same_traffic(viewer, tmp_path)
     assert "/api/reports/overview?from_ms=" in chart.api_call
     assert "&origin=live'" in chart.api_call
     assert "to_ms" not in chart.api_call
+
+
+def test_the_numbers_lead_to_the_very_rows_they_count(viewer, tmp_path):
+    InstallationState.objects.update_or_create(id=1, defaults={"sample_data": True})
+    record_traffic(tmp_path, {}, {"origin": "sample"}, {"origin": "playground"}, {"ago_ms": 3 * 86_400_000})
+    page = viewer.get("/?range=24h")
+    tile = page.context["tiles"][0]
+
+    assert tile.figure == "2"
+    assert len(viewer.get(tile.url).context["page"].rows) == 2

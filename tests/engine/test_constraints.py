@@ -58,6 +58,7 @@ def verdict(document=None, *, model=None, place=None, live=None, budget=None, **
         ({}, {"budget": 1_599_999}, "over_budget"),
         ({}, {"budget": 1_600_000}, None),
         ({}, {"budget": -5}, "over_budget"),
+        ({}, {"budget": -5, "place": {"prices": (Price(0, 0),)}}, None),
         ({}, {"budget": 5, "place": {"prices": ()}}, "unpriced"),
         ({"max_ttft_ms": 500}, {"live": {"ttft_ewma_ms": 501}}, "too_slow"),
         ({"max_ttft_ms": 500}, {}, None),

@@ -17,6 +17,7 @@ from tests.engine.situations import (
     model,
     plan,
     policy_of,
+    probabilities,
     strategy,
     verdicts,
 )
@@ -141,6 +142,7 @@ def test_the_caller_s_models_narrow_and_order():
 
     assert plan(decision) == ["c", "b"]
     assert verdicts(decision)["a"] == "excluded_by_request"
+    assert probabilities(decision) == {"c": 1.0, "b": 0.0, "a": 0.0}
 
 
 def test_the_caller_s_fallbacks_reorder_but_reach_nothing_the_rule_does_not():

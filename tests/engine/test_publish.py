@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from routerapp.engine.publish import check_publishable
-from tests.engine.situations import ANYTHING, config_of, deployment, model, policy_of
+from tests.engine.situations import ANYTHING, ask, config_of, deployment, model, policy_of
 
 CONFIG = config_of(
     {
@@ -113,6 +113,25 @@ def test_a_circle_of_policies_is_refused():
     assert [(one.path, one.code) for one in found] == [("default.pool[0]", "policy_cycle")]
     assert "test → other → test" in found[0].message
     assert problems(pool("policy:test")) == [("default.pool[0]", "policy_cycle")]
+
+
+def test_a_chain_deeper_than_a_decision_follows_is_refused():
+    chain = [policy_of(pool(f"policy:p{number + 1}"), policy=f"p{number}") for number in range(12)]
+    end = policy_of(policy="p12")
+
+    assert problems(pool("policy:p5"), [*chain, end]) == []
+    assert problems(pool("policy:p4"), [*chain, end]) == [("default.pool[0]", "policy_cycle")]
+
+
+def test_a_chain_as_deep_as_publishing_allows_is_followed_to_its_end():
+    documents = {f"p{n}": {"schema": 1, "policy": f"p{n}", "default": pool(f"policy:p{n + 1}")} for n in range(8)}
+    documents["p8"] = {"schema": 1, "policy": "p8", "default": ANYTHING}
+    live = {slug: {"live": 1, "versions": {"1": document}} for slug, document in documents.items()}
+    config = config_of(CONFIG.document["deployments"], CONFIG.document["models"], policies=live)
+    policies = {slug: config.live_policy(slug) for slug in live}
+
+    assert check_publishable(policies["p0"], config, policies) == ()
+    assert ask(policies["p0"], config).outcome == "routed"
 
 
 def test_constraints_may_not_empty_a_policy_they_enter():

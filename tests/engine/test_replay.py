@@ -39,6 +39,12 @@ def test_the_slice_holds_what_was_read_and_nothing_else():
     assert live_slice(RECORDED, LIVE) == Live({"a": LIVE.deployments["a"]}, {"p/default": {"a": 1, "b": -1}}, 10**9)
 
 
+def test_the_slice_holds_the_weights_of_arms_and_inner_rules():
+    live = Live(round_robin={"p/default/arm": {"a": 1}, "p/defaulted": {"a": 1}})
+
+    assert live_slice(RECORDED, live).round_robin == {"p/default/arm": {"a": 1}}
+
+
 def test_a_recorded_decision_comes_out_the_same_from_its_slice_and_documents():
     recorded = msgspec.json.decode(msgspec.json.encode(RECORDED), type=Decision)
     live = msgspec.json.decode(msgspec.json.encode(live_slice(RECORDED, LIVE)), type=Live)

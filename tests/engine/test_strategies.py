@@ -173,6 +173,12 @@ def test_balanced_follows_each_weight(weights, winner):
     assert plan(ask(strategy("balanced", weights=weights), config, live=live))[0] == winner
 
 
+def test_balanced_counts_an_unpriced_deployment_as_the_dearest():
+    config = config_of({"dear": deployment(price=10**10), "unpriced": deployment(price=None)})
+
+    assert plan(ask(strategy("balanced", weights={"cost": 1}), config)) == ["dear", "unpriced"]
+
+
 def test_balanced_reads_quality_on_the_task_s_dimension():
     config = config_of(
         TWO_MODELS.document["deployments"], TWO_MODELS.document["models"], task_dimensions={"writing": "creativity"}

@@ -109,7 +109,7 @@ def test_a_binding_constraint_of_the_key_holds_for_pins(tmp_path):
 
 
 def test_an_unknown_name_says_what_is_near(tmp_path):
-    with pytest.raises(Refused, match="Did you mean 'policy/support'"):
+    with pytest.raises(Refused, match="Did you mean 'support'"):
         prepare(a_runtime(tmp_path), a_chat(model="policy/suport"), CALLER)
 
 

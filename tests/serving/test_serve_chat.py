@@ -121,6 +121,17 @@ async def test_closing_the_stream_records_a_cancelled_request_with_its_tokens(tm
     assert runtime.live.view(runtime.clock.now_ms()).deployments["cheap"].in_flight == 0
 
 
+async def test_closing_the_stream_before_reading_anything_ends_the_upstream_and_the_record(tmp_path):
+    runtime = a_runtime(tmp_path, a_snapshot(simulations={"cheap": QUICK | {"output_tokens": {"mean": 400}}}))
+
+    served = await serve_chat(runtime, a_chat(stream=True), CALLER)
+    await served.stream.aclose()
+
+    end = journal_of(runtime)[-1]
+    assert (end.status, end.http_status, end.attempts) == ("cancelled", 499, 1)
+    assert runtime.live.view(runtime.clock.now_ms()).deployments["cheap"].in_flight == 0
+
+
 async def test_a_rule_may_refuse_and_the_refusal_is_recorded(tmp_path):
     rule = {"id": "r1", "name": "spam", "when": {"field": "text", "op": "contains", "value": "crypto"}}
     rules = [rule | {"use": {"reject": "Not served by this router."}}]
@@ -247,3 +258,24 @@ async def test_a_full_spool_refuses_before_anything_is_sent(tmp_path, monkeypatc
 
     assert (caught.value.status, caught.value.code) == (503, "spool_full")
     assert runtime.live.view(runtime.clock.now_ms()).deployments.get("cheap") is None
+
+
+@pytest.mark.parametrize("is_streaming", [True, False])
+async def test_a_fault_of_ours_is_500_and_its_record_is_closed(tmp_path, monkeypatch, caplog, is_streaming):
+    runtime = a_runtime(tmp_path)
+
+    def fail(*args):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("routerapp.serving.serve_chat.complete_answer", fail)
+    monkeypatch.setattr("routerapp.serving.attempts.AnswerStream", fail)
+    with pytest.raises(Refused) as caught:
+        await serve_chat(runtime, a_chat(stream=is_streaming), CALLER)
+
+    end = journal_of(runtime)[-1]
+    assert isinstance(end, End)
+    assert end.id == caught.value.decision_id
+    assert (end.status, end.http_status, caught.value.status) == ("interrupted", 500, 500)
+    assert "secret" not in str(caught.value)
+    assert end.id in caplog.text
+    assert runtime.live.view(runtime.clock.now_ms()).deployments["cheap"].in_flight == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from celery.app.utils import find_app
@@ -24,4 +25,6 @@ class Command(BaseCommand):
         schedule = EmbeddedService(app, thread=True)
         schedule.daemon = True
         schedule.start()
-        app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
+        # A container's only user is root; the broker is our own folder and takes JSON alone.
+        warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+        app.worker_main(["--quiet", "worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])

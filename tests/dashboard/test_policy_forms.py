@@ -1,0 +1,202 @@
+"""The rule's form and the document are the same thing: what one says, the other says back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.condition_forms import (
+    condition_document,
+    condition_from_document,
+    edit_condition,
+    place_problems,
+    read_condition,
+)
+from dashboard.condition_words import describe_condition
+from dashboard.nested_fields import read_fields
+from routerapp.engine.conditions import parse_condition
+from routerapp.engine.vocabulary import FIELDS
+from tests.dashboard.page_forms import read_form
+from tests.factories import a_deployment, a_document, a_draft, a_policy
+
+USES: dict[str, dict[str, Any]] = {
+    "reject": {"reject": "Not here. <b>Sorry</b>"},
+    "ordered": {"pool": ["model:m", "tag:local", "all"], "strategy": {"kind": "ordered"}},
+    "limits": {
+        "pool": ["all"],
+        "strategy": {"kind": "cheapest"},
+        "fallbacks": ["tag:local", "provider:p"],
+        "constraints": {"max_cost_usd": 0.02, "min_quality": 0.6, "regions": ["eu"], "exclude": ["model:m"]},
+        "retries": 0,
+        "timeouts": {"connect_ms": 500, "total_ms": 9000},
+        "parameters": {"temperature": 0, "stop": ["\n"]},
+    },
+    "weighted": {"pool": ["all"], "strategy": {"kind": "weighted", "weights": {"deployment:d": 3, "model:m": 0.5}}},
+    "fastest": {"pool": ["all"], "strategy": {"kind": "fastest", "explore_below_samples": 3, "explore_share": 0.05}},
+    "balanced": {
+        "pool": ["all"],
+        "strategy": {
+            "kind": "balanced",
+            "weights": {"quality": 0.5, "cost": 0.5},
+            "ranges": {"cost_usd": [1e-05, 0.5], "ttft_ms": [50, 9000]},
+        },
+    },
+    "capability": {"pool": ["all"], "strategy": {"kind": "capability", "weights": {"code": 1, "gone-dimension": 0.25}}},
+    "contextual": {
+        "pool": ["all"],
+        "strategy": {
+            "kind": "contextual",
+            "targets": {"code": ["model:m", "tag:local"], "math": ["deployment:d"]},
+            "min_confidence": 0.4,
+            "fallback": ["model:m"],
+        },
+    },
+    "hash": {"pool": ["all"], "strategy": {"kind": "consistent_hash", "on": "tenant"}},
+    "split": {
+        "pool": ["all"],
+        "strategy": {
+            "kind": "split",
+            "experiment": "cheaper",
+            "arms": [
+                {"name": "control", "weight": 70, "use": {"strategy": {"kind": "cheapest"}}},
+                {"name": "new", "weight": 30, "use": {"pool": ["model:m"], "strategy": {"kind": "fastest"}}},
+            ],
+        },
+    },
+    "policy": {"pool": ["policy:other"]},
+}
+WHEN = {
+    "any": [
+        {"field": "pii", "op": "intersects", "value": ["email", "iban"]},
+        {"not": {"any": [{"field": "turns", "op": "between", "value": [2, 5]}, {"field": "has_code", "op": "eq", "value": False}]}},
+        {"all": [{"field": "metadata.team", "op": "exists", "value": True}, {"not": {"field": "hour", "op": "lt", "value": 7}}]},
+        {"field": "text", "op": "contains_any", "value": ["crypto", " spaced ", 'a "quoted" one']},
+        {"field": "weekday", "op": "in", "value": ["sat", "sun"]},
+        {"field": "complexity", "op": "gte", "value": 0.5},
+    ]
+}
+
+number = st.one_of(st.integers(-(10**9), 10**9), st.floats(-1e6, 1e6, allow_nan=False).map(lambda one: round(one, 6)))
+text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+
+
+def _leaf(field) -> st.SearchStrategy[dict[str, Any]]:
+    name = f"{field.name}.x-{field.kind}" if field.is_family else field.name
+    one = st.sampled_from(field.choices) if field.choices else number if field.kind == "number" else text
+    many = st.lists(one, min_size=1, max_size=3, unique=True)
+    values = {
+        **dict.fromkeys(("in", "not_in", "intersects", "contains_any"), many),
+        "between": st.lists(number, min_size=2, max_size=2),
+        "exists": st.booleans(),
+    }
+    if field.kind == "bool":
+        one = st.booleans()
+    return st.sampled_from(field.operators).flatmap(
+        lambda op: st.fixed_dictionaries({"field": st.just(name), "op": st.just(op), "value": values.get(op, one)})
+    )
+
+
+leaves = st.one_of([_leaf(field) for field in FIELDS])
+conditions = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"all": parts}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"any": parts}),
+        inner.map(lambda part: {"not": part}),
+    ),
+    max_leaves=8,
+)
+
+
+@given(conditions)
+def test_a_condition_comes_back_from_its_form_as_it_was(document):
+    form = condition_from_document(document)
+
+    assert condition_document(form) == document
+    assert not any(node.problems for node in form.walk())
+
+
+@given(conditions)
+def test_every_condition_has_words(document):
+    assert str(describe_condition(document)).strip()
+
+
+@pytest.fixture
+def draft(db):
+    a_deployment()
+    return a_draft(a_policy(a_document("support", rules=[{"id": "r1", "name": "one", "use": {"pool": ["all"]}}])))
+
+
+def _saved(client, draft, rule) -> Any:
+    """The rule after one trip through the page: read as HTML, sent back as a browser sends it."""
+    draft.document = a_document("support", rules=[{"id": "r1", **rule}])
+    draft.save()
+    url = reverse("dashboard:rule-edit", args=["support", draft.pk, "r1"])
+    fields = read_form(client.get(url).content.decode())
+    response = client.post(url, {**fields, "do": "save"})
+    assert response.status_code == 302, response.content.decode()[-3000:]
+    draft.refresh_from_db()
+    return draft.document["rules"][0]
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_use_comes_back_from_its_page_as_it_was(signed_in, draft, name):
+    rule = {"name": "a rule", "when": WHEN, "use": USES[name]}
+
+    assert _saved(signed_in("editor"), draft, rule) == {"id": "r1", **rule}
+
+
+def test_a_rule_without_condition_and_switched_off_comes_back_as_it_was(signed_in, draft):
+    rule = {"enabled": False, "use": USES["ordered"]}
+
+    assert _saved(signed_in("editor"), draft, rule) == {"id": "r1", **rule}
+
+
+def test_adding_to_a_single_condition_makes_a_group_of_both():
+    root = condition_from_document({"field": "turns", "op": "gt", "value": 3})
+
+    root = edit_condition(root, "condition", "when")
+
+    assert root.kind == "all"
+    assert [child.path for child in root.children] == ["when.0", "when.1"]
+    assert root.children[0].field == "turns"
+
+
+def test_removing_and_wrapping_keep_the_rest_in_order():
+    root = condition_from_document(WHEN)
+
+    root = edit_condition(edit_condition(root, "remove", "when.1"), "wrap", "when.0")
+
+    assert [child.kind for child in root.children] == ["all", "all", "leaf", "leaf", "leaf"]
+    assert root.children[0].children[0].field == "pii"
+    assert [node.path for node in root.children[0].walk()] == ["when.0", "when.0.0", "when.0.1"]
+
+
+def test_the_engines_problems_stand_at_the_leaf_they_are_about():
+    root = condition_from_document({"all": [{"field": "turns", "op": "gt", "value": 3}, {"not": {"field": "text", "op": "matches", "value": "("}}]})
+    document = condition_document(root)
+    with pytest.raises(ValueError, match="RE2") as refused:
+        parse_condition(document)
+
+    place_problems(root, {problem.path: problem.message for problem in refused.value.problems})
+
+    assert [bool(node.problems) for node in root.walk()] == [False, False, False, True]
+
+
+def test_a_value_that_is_no_number_is_kept_and_said(rf):
+    request = rf.post("/", {"when.kind": "leaf", "when.field": "turns", "when.op": "gt", "when.value": "0,5"})
+    root = read_condition(read_fields(request.POST).at("when"))
+    condition_document(root)
+
+    assert root.text == "0,5"
+    assert root.problems == ["“0,5” is not a number."]
+
+
+def test_another_field_gets_an_operator_that_fits_it(rf):
+    request = rf.post("/", {"when.kind": "leaf", "when.field": "complexity", "when.op": "matches", "when.value": "x"})
+
+    assert read_condition(read_fields(request.POST).at("when")).op == "gte"
