@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import orjson
@@ -26,7 +26,7 @@ def error_line(refused: Refused) -> bytes:
     )
 
 
-async def answer_lines(served: Served, chosen: Mapping[str, str], elapsed_ms: Any) -> AsyncIterator[bytes]:
+async def answer_lines(served: Served, chosen: Mapping[str, str], elapsed_ms: Any) -> AsyncGenerator[bytes, None]:
     """start, then text as it comes, then usage and end, or error. elapsed_ms(): since the request was sent."""
     splitter, first_ms = EventSplitter(), None
     try:

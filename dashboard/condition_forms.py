@@ -28,7 +28,7 @@ GROUP_KINDS = ("all", "any", "not")
 NAMED_FIELDS = ("metadata", "header")
 FIRST_LEAF = ("task", "in")
 # What a field starts with when its old operator does not fit it.
-PREFERRED = ("in", "intersects", "gte", "contains", "eq")
+PREFERRED = {"choice": "in", "set": "intersects", "number": "gte", "text": "contains", "bool": "eq"}
 MAX_NODES = 1_000
 
 
@@ -124,7 +124,8 @@ def read_condition(fields: Fields, path: str = "when") -> ConditionForm:
         node.field, node.name = fields.one("field"), fields.one("name")
         node.op = fields.one("op")
         if node.op not in node.operators:
-            node.op = next((op for op in PREFERRED if op in node.operators), node.operators[0])
+            wanted = PREFERRED.get(node.spec.kind if node.spec else "text", "")
+            node.op = wanted if wanted in node.operators else node.operators[0]
         node.values = [value.replace("\r\n", "\n") for value in fields.at("value").values]
     return node
 

@@ -16,6 +16,7 @@ class RecordedPrompt:
     """problem says what is missing, in words."""
 
     id: str
+    is_found: bool = True
     problem: str = ""
     features: Features | None = None
     initial: dict[str, Any] = field(default_factory=dict)
@@ -24,7 +25,7 @@ class RecordedPrompt:
 def load_recorded_prompt(request_id: str) -> RecordedPrompt:
     detail = load_detail(request_id)
     if detail is None:
-        return RecordedPrompt(request_id, "There is no request with this id, or its retention is over.")
+        return RecordedPrompt(request_id, False, "There is no request with this id, or its retention is over.")
     features = (
         detail.decision.features if detail.decision else detail.recorded.inputs.features if detail.recorded else None
     )

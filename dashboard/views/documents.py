@@ -1,6 +1,7 @@
 """The draft as text: JSON or YAML in one box, with problems by line. Works without JavaScript, and saves like the forms do."""
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
@@ -32,6 +33,8 @@ def draft_document(request: HttpRequest, slug: str, draft_id: int) -> HttpRespon
     }
     if request.method != "POST":
         return render_page(request, "dashboard/policies/document.html", context)
+    if not context["may_edit"]:
+        raise PermissionDenied("Saving a draft needs the role editor.")
     text = request.POST.get("text", "").replace("\r\n", "\n")
     given = request.POST.get("revision", "")
     revision = int(given) if given.isdigit() and len(given) < 12 else draft.revision

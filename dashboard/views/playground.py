@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -89,10 +90,10 @@ async def _run(request: HttpRequest, given: Mapping[str, Any], target: str) -> A
         started = runtime.clock.monotonic()
         chat = await sync_to_async(_chat_for)(runtime, given, target, bool(given["stream"]))
         served = await serve_chat(runtime, chat, CALLER, origin=Origin.PLAYGROUND.value)
-        async for one in answer_lines(
-            served, _chosen(served), lambda: round((runtime.clock.monotonic() - started) * 1_000)
-        ):
-            yield one
+        lines = answer_lines(served, _chosen(served), lambda: round((runtime.clock.monotonic() - started) * 1_000))
+        async with aclosing(lines):
+            async for one in lines:
+                yield one
     except Refused as refused:
         yield error_line(refused)
     except NotReady:

@@ -72,8 +72,20 @@ USES: dict[str, dict[str, Any]] = {
 WHEN = {
     "any": [
         {"field": "pii", "op": "intersects", "value": ["email", "iban"]},
-        {"not": {"any": [{"field": "turns", "op": "between", "value": [2, 5]}, {"field": "has_code", "op": "eq", "value": False}]}},
-        {"all": [{"field": "metadata.team", "op": "exists", "value": True}, {"not": {"field": "hour", "op": "lt", "value": 7}}]},
+        {
+            "not": {
+                "any": [
+                    {"field": "turns", "op": "between", "value": [2, 5]},
+                    {"field": "has_code", "op": "eq", "value": False},
+                ]
+            }
+        },
+        {
+            "all": [
+                {"field": "metadata.team", "op": "exists", "value": True},
+                {"not": {"field": "hour", "op": "lt", "value": 7}},
+            ]
+        },
         {"field": "text", "op": "contains_any", "value": ["crypto", " spaced ", 'a "quoted" one']},
         {"field": "weekday", "op": "in", "value": ["sat", "sun"]},
         {"field": "complexity", "op": "gte", "value": 0.5},
@@ -177,7 +189,9 @@ def test_removing_and_wrapping_keep_the_rest_in_order():
 
 
 def test_the_engines_problems_stand_at_the_leaf_they_are_about():
-    root = condition_from_document({"all": [{"field": "turns", "op": "gt", "value": 3}, {"not": {"field": "text", "op": "matches", "value": "("}}]})
+    root = condition_from_document(
+        {"all": [{"field": "turns", "op": "gt", "value": 3}, {"not": {"field": "text", "op": "matches", "value": "("}}]}
+    )
     document = condition_document(root)
     with pytest.raises(ValueError, match="RE2") as refused:
         parse_condition(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import uvicorn
@@ -19,6 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         exit_with_parent()
+        # Static files and exports are bounded and read in a thread; Django would rather have them asynchronous.
+        warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
         uvicorn.run(
             "routerapp.asgi:application",
             host=settings.ENVIRONMENT.host,

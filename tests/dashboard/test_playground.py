@@ -1,0 +1,216 @@
+"""The playground: Route calls nobody, Run streams through the hot path; answers and prompts stay text."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import AsyncClient
+from django.urls import reverse
+
+from dashboard.code_samples import curl_sample, javascript_sample, python_sample
+from dashboard.sample_prompts import sample_prompts
+from tests.factories import a_document, a_draft, a_policy, a_user
+from tests.runtimes import a_runtime, journal_of
+
+ROUTE = reverse("dashboard:playground-route")
+RUN = reverse("dashboard:playground-run")
+HOSTILE = "</pre><script>alert(1)</script>"
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class ScopedClient(AsyncClient):
+    """Hands the runtime on in the scope, as asgi.py does."""
+
+    def __init__(self, runtime=None, role: str = "editor", **more) -> None:
+        super().__init__(**more)
+        self._runtime = runtime
+        self.force_login(a_user(role), backend="django.contrib.auth.backends.ModelBackend")
+
+    def _base_scope(self, **request):
+        return {**super()._base_scope(**request), "runtime": self._runtime}
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    return a_runtime(tmp_path)
+
+
+@pytest.fixture
+def editor(runtime):
+    return ScopedClient(runtime)
+
+
+@pytest.fixture
+def viewer_with_runtime(runtime):
+    return ScopedClient(runtime, "viewer")
+
+
+@pytest.fixture
+def without_runtime():
+    return ScopedClient()
+
+
+@pytest.fixture
+def checked_for_csrf(runtime):
+    return ScopedClient(runtime, enforce_csrf_checks=True)
+
+
+def _given(**more: str) -> dict[str, str]:
+    return {"prompt": "Write a Python function", "target": "auto", "stream": "on"} | more
+
+
+async def _lines(response) -> list[dict]:
+    return [orjson.loads(line) async for chunk in response.streaming_content for line in chunk.splitlines() if line]
+
+
+async def test_route_shows_rules_and_candidates_and_calls_nobody(editor, runtime):
+    response = await editor.post(ROUTE, _given())
+    page = response.content.decode()
+
+    assert response.status_code == 200
+    assert "cheap" in page
+    assert "dear" in page
+    assert "Estimated cost" in page
+    assert journal_of(runtime) == []
+
+
+async def test_two_drafts_are_compared_side_by_side(editor, runtime):
+    first, second = await _two_drafts()
+    response = await editor.post(ROUTE, _given(target=f"draft:{first}", compare=f"draft:{second}"))
+    columns = response.context["columns"]
+
+    assert [one.chosen for one in columns] == ["cheap", "dear"]
+    assert [one.name for one in columns[1].rules] == ["code-to-dear", "Default"]
+
+
+async def test_run_streams_lines_of_text_and_ends_with_usage(editor, runtime):
+    headers = {"accept": "application/x-ndjson"}
+    response = await editor.post(RUN, _given(), headers=headers)
+    lines = await _lines(response)
+
+    kinds = [line["kind"] for line in lines]
+    assert (kinds[0], kinds[-1]) == ("start", "end")
+    assert "".join(line["text"] for line in lines if line["kind"] == "text")
+    assert next(line for line in lines if line["kind"] == "usage")["cost"] is not None
+    assert journal_of(runtime)[0].origin == "playground"
+    assert lines[0]["decision"] == journal_of(runtime)[0].id
+
+
+async def test_run_of_a_draft_calls_what_the_draft_decided(editor, runtime):
+    _, second = await _two_drafts()
+    response = await editor.post(RUN, _given(target=f"draft:{second}"), headers={"accept": "application/x-ndjson"})
+
+    assert (await _lines(response))[0]["model"] == "dear"
+
+
+async def test_without_javascript_run_answers_with_a_page(editor, runtime):
+    response = await editor.post(RUN, _given(prompt=HOSTILE))
+    page = response.content.decode()
+
+    assert response.status_code == 200
+    assert "answer-text" in page
+    assert "why this answer" in page
+    assert HOSTILE not in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("prompt", ""), ("temperature", "hot"), ("max_tokens", "0"), ("target", "draft:999")]
+)
+async def test_wrong_input_is_422_and_keeps_what_was_typed(editor, runtime, field, value):
+    response = await editor.post(ROUTE, _given(**{"system": "Be brief", field: value}))
+
+    assert response.status_code == 422
+    assert "Be brief" in response.content.decode()
+
+
+async def test_a_draft_that_rejects_says_so_in_its_own_words(editor, runtime):
+    draft = await _draft({"reject": HOSTILE})
+    routed = await editor.post(ROUTE, _given(target=f"draft:{draft}"))
+    run = await editor.post(RUN, _given(target=f"draft:{draft}"), headers={"accept": "application/x-ndjson"})
+
+    assert routed.context["columns"][0].outcome == "rejected"
+    assert HOSTILE not in routed.content.decode()
+    assert (await _lines(run))[-1] | {"decision": ""} == {
+        "kind": "error",
+        "code": "rejected",
+        "message": HOSTILE,
+        "status": 403,
+        "source": "policy",
+        "decision": "",
+    }
+
+
+async def test_without_a_running_router_both_say_so(without_runtime):
+    assert "not running" in (await without_runtime.post(ROUTE, _given())).content.decode()
+    response = await without_runtime.post(RUN, _given(), headers={"accept": "application/x-ndjson"})
+    assert (await _lines(response))[0]["code"] == "not_ready"
+
+
+@pytest.mark.parametrize("url", [ROUTE, RUN])
+async def test_a_viewer_may_look_but_not_try(viewer_with_runtime, url):
+    assert (await viewer_with_runtime.get(reverse("dashboard:playground"))).status_code == 200
+    assert (await viewer_with_runtime.post(url, _given())).status_code == 403
+
+
+async def test_run_needs_the_csrf_token(checked_for_csrf):
+    assert (await checked_for_csrf.post(RUN, _given())).status_code == 403
+
+
+def test_an_unknown_recorded_request_is_said(signed_in):
+    page = signed_in("editor").get(reverse("dashboard:playground"), {"request": HOSTILE}).content.decode()
+
+    assert "There is no request with this id" in page
+    assert HOSTILE not in page
+
+
+def test_the_address_holds_the_state(signed_in):
+    given = {"prompt": "Short", "temperature": "0.2", "example": ""}
+    page = signed_in("editor").get(reverse("dashboard:playground"), given).content.decode()
+
+    assert "Short</textarea>" in page
+    assert 'value="0.2"' in page
+
+
+def test_samples_cover_tasks_and_languages():
+    labels = [one.label for one in sample_prompts()]
+
+    assert {"code", "math", "translate"} <= set(labels)
+    assert sum("," in label for label in labels) >= 4
+
+
+def test_copied_calls_hold_hostile_text_in_quotes(rf):
+    body = {
+        "model": "auto",
+        "messages": [{"role": "user", "content": "it's \"$HOME\" `id` \\ \n'; rm"}],
+        "stream": True,
+    }
+    request = rf.get("/")
+
+    compile(python_sample(request, body), "sample", "exec")
+    assert "'\"'\"'" in curl_sample(request, body)
+    assert "for await" in javascript_sample(request, body)
+
+
+async def _draft(use) -> int:
+    def make() -> int:
+        policy = a_policy()
+        return a_draft(policy, a_document(policy.slug, default=use)).pk
+
+    return await sync_to_async(make)()
+
+
+async def _two_drafts() -> tuple[int, int]:
+    rule = {
+        "id": "r1",
+        "name": "code-to-dear",
+        "when": {"field": "task", "op": "eq", "value": "code"},
+        "use": {"pool": ["model:dear"], "strategy": {"kind": "ordered"}},
+    }
+
+    def make() -> tuple[int, int]:
+        policy = a_policy()
+        plain = a_draft(policy, a_document(policy.slug))
+        return plain.pk, a_draft(policy, a_document(policy.slug, rules=[rule])).pk
+
+    return await sync_to_async(make)()
