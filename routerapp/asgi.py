@@ -16,8 +16,10 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 # These reach the models, which can be imported only once Django is set up.
+from routerapp.gateway.answers import send_refusal  # noqa: E402
 from routerapp.gateway.app import Gateway  # noqa: E402
 from routerapp.gateway.body import Receive, Scope, Send  # noqa: E402
+from routerapp.gateway.bounded_receive import BoundedReceive  # noqa: E402
 from routerapp.serving.startup import open_runtime  # noqa: E402
 
 GATEWAY_PATHS = frozenset({"/v1", "/api/route", "/livez", "/readyz", "/metrics"})
@@ -33,11 +35,18 @@ class Application:
             path = scope["path"]
             if path.startswith("/v1/") or path in GATEWAY_PATHS:
                 return await self._gateway(scope, receive, send)
-            scope["runtime"] = self._gateway.runtime
-            return await self._django(scope, receive, send)
+            return await self._answer_page(scope, receive, send)
         if scope["type"] == "lifespan":
             return await self._live(scope, receive, send)
         await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["runtime"] = self._gateway.runtime
+        bounded = BoundedReceive(dict(scope["headers"]), receive)
+        if bounded.refused is None:
+            await self._django(scope, bounded, send)
+        if bounded.refused is not None:
+            await send_refusal(send, bounded.refused, "")
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()

@@ -30,7 +30,9 @@ REQUESTS = 20_000
 @contextmanager
 def _draining_meanwhile() -> Iterator[None]:
     """The product's own drainer beside the traffic, on another core; at the end it takes what is left and goes."""
-    drainer = subprocess.Popen([sys.executable, str(settings.BASE_DIR / "manage.py"), "drain"], stdin=subprocess.DEVNULL)
+    drainer = subprocess.Popen(
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "drain"], stdin=subprocess.DEVNULL
+    )
     try:
         yield
     finally:
@@ -63,4 +65,3 @@ def seed_demo(requests: int = REQUESTS) -> int:
             continue
     note_demo_made()
     return RoutedRequest.objects.filter(origin=Origin.SAMPLE).count()
-

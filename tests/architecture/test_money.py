@@ -63,7 +63,12 @@ def test_pure_and_recording_code_never_makes_floats_of_money():
     wrong = []
     for path in (*files(".py", below="routerapp/store/"), *files(".py", below="routerapp/serving/")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and _names_money(node.left) and not _names_money(node.right):
+            if (
+                isinstance(node, ast.BinOp)
+                and isinstance(node.op, ast.Div)
+                and _names_money(node.left)
+                and not _names_money(node.right)
+            ):
                 wrong.append(f"{name_of(path)}:{node.lineno}")
             if (
                 isinstance(node, ast.Call)

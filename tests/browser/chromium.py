@@ -11,7 +11,14 @@ import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
 
 
 @contextmanager
@@ -23,7 +30,9 @@ def a_browser() -> Iterator[Browser]:
         try:
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         except Error as error:
-            pytest.skip(f"no browser on this machine: none of {', '.join(NAMES)}, nor Playwright's own ({error.message[:80]})")
+            pytest.skip(
+                f"no browser on this machine: none of {', '.join(NAMES)}, nor Playwright's own ({error.message[:80]})"
+            )
         print(f"browser: {path or 'Playwright’s own'} {browser.version}")
         yield browser
         browser.close()

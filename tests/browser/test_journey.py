@@ -34,7 +34,9 @@ def ask(product, prompt: str) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
-    with a_product(tmp_path_factory.mktemp("browser"), SIGNALBOX_DEMO="0", SIGNALBOX_ADMIN_PASSWORD=PASSWORD) as product:
+    with a_product(
+        tmp_path_factory.mktemp("browser"), SIGNALBOX_DEMO="0", SIGNALBOX_ADMIN_PASSWORD=PASSWORD
+    ) as product:
         product.data_dir.mkdir()
         product.run_python(QUICK_WORKSPACE)
         product.start()

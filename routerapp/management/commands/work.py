@@ -27,4 +27,6 @@ class Command(BaseCommand):
         schedule.start()
         # A container's only user is root; the broker is our own folder and takes JSON alone.
         warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-        app.worker_main(["--quiet", "worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
+        app.worker_main(
+            ["--quiet", "worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
+        )
