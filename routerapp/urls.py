@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+handler500 = "dashboard.views.failures.server_error"
 urlpatterns = [
     path("api/", include("routerapp.api.urls")),
     path("", include("dashboard.urls")),

@@ -36,7 +36,6 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = _choices(request, form) | {
         "report": report,
         "time_range": form.cleaned_data["time_range"],
-        "is_long": report.ends_at_ms - report.starts_at_ms > 2 * SPANS_MS["24h"],
         "tiles": overview_tiles(report, _rows(form, query)),
         "charts": [_linked(chart, query, api_call) for chart in overview_charts(report)] if not report.is_empty else [],
         "seen": seen,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -16,6 +15,7 @@ from rest_framework.views import set_rollback
 from routerapp.engine.problems import Problem
 from routerapp.serving.permissions import NotAllowed
 from routerapp.serving.refusals import Invalid, Missing, Stale, WriteRefused
+from routerapp.store.availability import is_database_away
 
 log = logging.getLogger(__name__)
 STATUS_OF_REFUSAL: dict[type[WriteRefused], int] = {NotAllowed: 403, Invalid: 422, Stale: 409, Missing: 404}
@@ -35,7 +35,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, exceptions.APIException):
         return _api_exception(error)
     log.error("unforeseen error in the management API", exc_info=error)
-    if isinstance(error, OperationalError):
+    if is_database_away(error):
         return _answer(503, "database_unavailable", "The database does not answer; try again.", retry_after=1)
     return _answer(500, "internal_error", "Something went wrong here; the log of the server has it.")
 

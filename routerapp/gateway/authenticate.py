@@ -18,13 +18,13 @@ READS_ALL_DECISIONS = frozenset({"read", "edit", "publish", "admin"})
 
 
 async def authenticate(runtime: Runtime, headers: Mapping[str, str]) -> CallerFacts:
-    """Who holds the key; raises Refused 401."""
+    """Who holds the key; raises Refused 401, or 503 for an unknown key while nobody can say whether it is a new one."""
     parsed = parse_key(_presented(headers))
     if parsed is None:
         raise _unauthorized("The API key is mistyped, or not one of this Signalbox's.")
     caller = _find(runtime, parsed)
     if caller is None:
-        await runtime.refresh()
+        await runtime.look_again()
         caller = _find(runtime, parsed)
     if caller is None:
         raise _unauthorized("The API key is unknown or has been revoked.")

@@ -32,6 +32,10 @@ class User(AbstractUser):
         return self.username
 
 
+# What a key needs no person behind it for; its other scopes manage, and go when its maker goes.
+CALL_SCOPES = ("chat", "policy:pin")
+
+
 class APIKey(models.Model):
     """A caller's key: lookup prefix and keyed hash, never the key itself."""
 

@@ -5,25 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from django.db import DatabaseError
 
 from routerapp.engine.types import Decision
 from routerapp.serving.identifiers import made_at_ms
 from routerapp.serving.runtime import Runtime
-from routerapp.serving.served import Refused
+from routerapp.serving.served import Refused, database_unavailable
 from routerapp.store.decision_document import decision_document, recorded_document
 
 YOUNG_MS = 5_000
 
 
 async def find_decision(runtime: Runtime, decision_id: str) -> dict[str, Any]:
-    """The document of store/decision_document.py; its `key` says who asked. Raises Refused 404."""
+    """The document of store/decision_document.py; its `key` says who asked. Raises Refused 404 or 503."""
     made_ms = made_at_ms(decision_id)
     if made_ms is None:
         raise not_found()
     recent = runtime.recent.find(decision_id)
     if recent is not None:
         return _readable(recorded_document(recent.begin, recent.attempts, recent.end))
-    stored = await runtime.in_thread(decision_document, decision_id)
+    try:
+        stored = await runtime.in_thread(decision_document, decision_id)
+    except DatabaseError:
+        raise database_unavailable() from None
     if stored is not None:
         return _readable(stored)
     if 0 <= runtime.clock.now_ms() - made_ms < YOUNG_MS:

@@ -5,6 +5,7 @@ A key never carries more than its maker has: scopes are held to the maker's role
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
@@ -19,13 +21,13 @@ from django.utils.text import slugify
 from routerapp.engine.constraints import parse_constraints
 from routerapp.engine.problems import PolicyError, Problem
 from routerapp.models import APIKey, Policy, Role, Team, User
+from routerapp.models.access import CALL_SCOPES
 from routerapp.serving.amounts import optional_usd
 from routerapp.serving.changes import changing, find, save_valid, user_of
 from routerapp.serving.permissions import RANK, Actor
 from routerapp.serving.refusals import Invalid, invalid
 from routerapp.store.keys import make_key
 
-CALL_SCOPES = ("chat", "policy:pin")
 ROLE_OF_SCOPE: Mapping[str, Role] = MappingProxyType(
     {"read": Role.VIEWER, "edit": Role.EDITOR, "publish": Role.PUBLISHER, "admin": Role.ADMIN}
 )
@@ -112,11 +114,12 @@ def management_role(row: APIKey) -> str:
 
 
 def mark_used(row: APIKey) -> None:
-    """Note the use, to the minute; callers on the hot path are noted by the journal instead."""
+    """Note the use, to the minute, unless the database is too busy; callers on the hot path are noted by the journal instead."""
     now = timezone.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _USED_GRAIN)
     if row.last_used_at is None or row.last_used_at < now - _USED_GRAIN:
-        APIKey.objects.filter(stale, pk=row.pk).update(last_used_at=now)
+        with contextlib.suppress(OperationalError):
+            APIKey.objects.filter(stale, pk=row.pk).update(last_used_at=now)
 
 
 def _checked_scopes(scopes: Iterable[str], by: Actor) -> list[str]:

@@ -22,6 +22,7 @@ from routerapp.serving import audit
 from routerapp.serving.changes import find, save_valid
 from routerapp.serving.permissions import Actor, require
 from routerapp.serving.refusals import Invalid, invalid
+from routerapp.store.revisions import record_config_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def deactivate(username: str, *, by: Actor, reason: str = "") -> User:
     user.save(update_fields=["is_active"])
     end_sessions(user)
     audit.record(by, "deactivate_user", f"user:{username}", after={"active": False}, reason=reason)
+    record_config_revision(f"deactivate user:{username}"[:200])
     return user
 
 

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from django.db import DatabaseError
+
 from routerapp.engine.task import TaskClassifier
 from routerapp.engine.task_words import DEFAULT_TASK_WORDS
 from routerapp.providers.base import Adapter, Target, Transport
@@ -20,6 +22,7 @@ from routerapp.providers.registry import ADAPTERS
 from routerapp.serving.attempts import Attempts
 from routerapp.serving.metrics import Metrics
 from routerapp.serving.recent import RecentRequests
+from routerapp.serving.served import database_unavailable
 from routerapp.store.journal import Journal
 from routerapp.store.live import LiveState
 from routerapp.store.snapshot import Snapshot
@@ -154,6 +157,13 @@ class Runtime:
         if self._refresh is None or self._refresh.done():
             self._refresh = asyncio.create_task(self._refresh_soon(self.reload))
         await asyncio.shield(self._refresh)
+
+    async def look_again(self) -> None:
+        """refresh for a caller whose answer depends on it. Raises Refused 503 while the database cannot be asked."""
+        try:
+            await self.refresh()
+        except DatabaseError:
+            raise database_unavailable() from None
 
     async def _refresh_soon(self, reload: Callable[[], Awaitable[None]]) -> None:
         wait = self._refreshed_at + LEAST_SECONDS_BETWEEN_REFRESHES - self.clock.monotonic()

@@ -84,6 +84,12 @@ class Refused(Exception):
         return _STATUSES.get(self.code) or ("invalid" if self.status < 500 else "upstream_error")
 
 
+def database_unavailable() -> Refused:
+    """For what only the database knows; everything decided from the snapshot goes on without it."""
+    message = "This cannot be answered while the database does not answer; send it again in a moment."
+    return Refused(503, "database_unavailable", message, source="router", retry_after_ms=1_000)
+
+
 def internal_error() -> Refused:
     """The last resort: something of ours broke. What it was stands in the log under the request's id."""
     return Refused(500, "internal_error", "Signalbox failed while serving this request.", source="router")

@@ -25,6 +25,7 @@ from routerapp.models import (
     PolicyVersion,
     Price,
 )
+from routerapp.models.access import CALL_SCOPES
 from routerapp.store.control import parse_control
 
 SCHEMA = 1
@@ -154,6 +155,7 @@ def _prices() -> dict[int, list[dict[str, Any]]]:
 
 
 def _callers() -> dict[str, Any]:
+    """A key whose maker is gone still calls, for its team, but manages and looks into nothing."""
     rows = APIKey.objects.filter(revoked_at=None).values_list(
         "slug",
         "team__slug",
@@ -162,18 +164,19 @@ def _callers() -> dict[str, Any]:
         "default_policy__slug",
         "requests_per_minute",
         "daily_spend_nusd",
+        "created_by__is_active",
     )
     return {
         slug: {
             "slug": slug,
             "team": team or "",
-            "scopes": scopes,
+            "scopes": scopes if has_maker else [scope for scope in scopes if scope in CALL_SCOPES],
             "constraints": constraints,
             "default_policy": policy,
             "requests_per_minute": per_minute,
             "daily_spend_nusd": spend,
         }
-        for slug, team, scopes, constraints, policy, per_minute, spend in rows
+        for slug, team, scopes, constraints, policy, per_minute, spend, has_maker in rows
     }
 
 

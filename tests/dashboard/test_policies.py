@@ -116,6 +116,14 @@ def test_a_press_by_htmx_answers_with_the_editor_and_a_message(signed_in, draft)
     assert 'name="revision" value="2"' in page
 
 
+def test_the_move_buttons_say_their_direction_to_htmx_too(signed_in, draft):
+    """htmx 4 does not send the name and value of a button it listens on."""
+    page = signed_in("editor").get(_url("draft-detail", draft)).content.decode()
+
+    for direction in ("up", "down"):
+        assert page.count(f'name="direction" value="{direction}"') == page.count(f'{{"direction": "{direction}"}}') == 2
+
+
 def test_a_stale_press_shows_both_versions(signed_in, draft):
     client = signed_in("editor")
     client.post(_url("rule-toggle", draft, "r1"), {"revision": 1})

@@ -83,3 +83,60 @@ async def test_sends_the_gateways_paths_to_the_gateway_and_the_rest_to_django(tm
         runtime = lifespan.state["runtime"]
         assert reached == [("/api/policies/", runtime)]
     assert runtime.is_draining
+
+
+async def post_to_django(body):
+    """(status, code, bytes Django was given) of a POST to a page's address."""
+    from routerapp.asgi import Application
+
+    given = []
+
+    async def django(scope, receive, send):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            given.append(len(message["body"]))
+            if not message.get("more_body"):
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    transport = httpx.ASGITransport(Application(django))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.post("/sign-in/", content=body)
+    return answer.status_code, answer.json().get("error", {}).get("code"), sum(given)
+
+
+async def test_a_page_takes_a_form_of_ordinary_size():
+    assert await post_to_django(b"a" * 1_000_000) == (200, None, 1_000_000)
+
+
+async def test_a_page_reads_nothing_of_a_body_that_says_it_is_too_large():
+    assert await post_to_django(b"a" * 5_000_000) == (413, "body_too_large", 0)
+
+
+async def test_a_page_stops_reading_a_body_without_a_length_at_its_limit():
+    async def chunks():
+        for _ in range(100):
+            yield b"a" * 1_000_000
+
+    status, code, given = await post_to_django(chunks())
+
+    assert (status, code) == (413, "body_too_large")
+    assert given <= 4 * 1024 * 1024
+
+
+async def test_a_page_waits_only_so_long_for_a_body(monkeypatch):
+    from routerapp.gateway import bounded_receive
+
+    monkeypatch.setattr(bounded_receive, "BODY_SECONDS", 0.05)
+
+    async def chunks():
+        yield b"a"
+        await asyncio.sleep(2)
+        yield b"b"
+
+    status, code, given = await post_to_django(chunks())
+
+    assert (status, code, given) == (408, "body_too_slow", 1)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from django.db import OperationalError
 
 from routerapp.serving.identifiers import make_id
+from routerapp.store.keys import make_key
 from routerapp.store.records import Begin, FeedbackGiven
 from tests.gateway.server import Running, running_gateway
 from tests.runtimes import a_snapshot, journal_of
@@ -175,6 +177,28 @@ def test_metadata_is_stored_by_allow_list_and_user_as_a_hash(running):
     raw = b"".join(path.read_bytes() for path in running.runtime.journal.folder.glob("*.log"))
     assert b"ada@" not in raw
     assert b"4711" not in raw
+
+
+def test_what_only_the_database_knows_is_503_while_it_is_away(running, caplog):
+    async def reload() -> None:
+        raise OperationalError("unable to open database file")
+
+    async def in_thread(work, *args):
+        raise OperationalError("unable to open database file")
+
+    running.runtime.reload, running.runtime.in_thread = reload, in_thread
+    decision_id = make_id(int(time.time() * 1000), lambda bits: 1)
+    with running.client(authorization=f"Bearer {make_key().full}") as client:
+        unknown_key = client.get("/v1/models")
+    with running.client() as client:
+        decision = client.get(f"/v1/router/decisions/{decision_id}")
+        answer = client.post("/v1/chat/completions", json=GOOD)
+
+    assert answer.status_code == 200
+    for refused in (unknown_key, decision):
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert refused.json()["error"]["code"] == "database_unavailable"
+    assert not caplog.records
 
 
 def test_an_unknown_key_makes_the_worker_look_for_a_newer_configuration_first(running):

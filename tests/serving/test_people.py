@@ -5,7 +5,8 @@ from routerapp.models import AuditEvent, User
 from routerapp.serving import people
 from routerapp.serving.permissions import Actor, NotAllowed
 from routerapp.serving.refusals import Invalid
-from tests.factories import a_team, a_user
+from routerapp.store.snapshot import load_snapshot
+from tests.factories import a_key, a_snapshot, a_team, a_user
 from tests.serving.actors import ADMIN, PUBLISHER
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,18 @@ def test_a_name_is_given_once() -> None:
 
     with pytest.raises(Invalid):
         people.create_user("grace", role="viewer", by=ADMIN)
+
+
+def test_the_keys_of_somebody_deactivated_call_but_manage_and_look_into_nothing() -> None:
+    a_user(username="admin")
+    grace = a_user(username="grace")
+    key = a_key(scopes=["chat", "policy:pin", "read", "admin"], created_by=grace)
+    before = a_snapshot().config.callers[key.slug].scopes
+
+    people.deactivate("grace", by=ADMIN)
+
+    assert before == ("chat", "policy:pin", "read", "admin")
+    assert load_snapshot().config.callers[key.slug].scopes == ("chat", "policy:pin")
 
 
 def test_another_role_ends_the_persons_sessions() -> None:

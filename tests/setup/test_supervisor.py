@@ -58,6 +58,13 @@ def wait_until_gone(pid: int, seconds: float = 5) -> bool:
     return False
 
 
+def watch_for(supervisor: Supervisor, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        supervisor.tick()
+        time.sleep(0.02)
+
+
 def test_restarts_a_child_that_dies_and_stops_it_at_the_end(tmp_path, child):
     log = tmp_path / "pids"
     supervisor = Supervisor(tmp_path, child, (("one", (str(log),)),))
@@ -84,10 +91,7 @@ def test_gives_up_on_a_child_that_never_gets_through_its_start(tmp_path):
     supervisor.start()
     try:
         with pytest.raises(ChildKeepsFailing, match="broken"):
-            deadline = time.monotonic() + 30
-            while time.monotonic() < deadline:
-                supervisor.tick()
-                time.sleep(0.02)
+            watch_for(supervisor, 30)
     finally:
         supervisor.stop()
 

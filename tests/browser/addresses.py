@@ -1,0 +1,114 @@
+"""Every page there is, from the dashboard's own URL conf: a page that is added must say here how it is reached, or a test fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+# Answer a POST, a file or a fragment; the pages they lead to are visited as pages.
+NOT_PAGES = frozenset(
+    {
+        "chart-csv",
+        "request-export",
+        "request-replay",
+        "sign-out",
+        "theme",
+        "sample-data-remove",
+        "policy-set-default",
+        "draft-create",
+        "draft-publish",
+        "draft-rebase",
+        "draft-discard",
+        "condition-matches",
+        "rule-move",
+        "rule-toggle",
+        "rule-remove",
+        "deployment-toggle",
+        "playground-route",
+        "playground-run",
+    }
+)
+# Signed in, this one leads elsewhere; it is looked at before signing in.
+SIGN_IN = "sign-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A page: where it is and, when it takes a press to get there, what to press."""
+
+    label: str
+    path: str
+    arrive: Callable[[Page], None] | None = None
+    status: int = 200
+
+
+def pages_of_url_conf(names: Mapping[str, Mapping[str, Any]]) -> list[Address]:
+    """names: per URL name what goes into it."""
+    return [Address(name, reverse(f"dashboard:{name}", kwargs=kwargs)) for name, kwargs in names.items()]
+
+
+def every_page(facts: Mapping[str, Any]) -> list[Address]:
+    """facts: draft, empty_draft, key, answered, failed, hostile (see hostile.py)."""
+    draft = {"slug": "company", "draft_id": facts["draft"]}
+    plain = ("overview", "request-list", "password", "policy-list", "policy-create", "language-model-list", "language-model-create")
+    plain += ("dimension-create", "deployment-create", "provider-create", "playground", "key-list", "key-create")
+    in_draft = ("draft-detail", "draft-document", "draft-changes", "settings-edit", "default-edit", "rule-create")
+    names: dict[str, Mapping[str, Any]] = {
+        **{name: {} for name in plain},
+        **{name: draft for name in in_draft},
+        "request-detail": {"request_id": facts["hostile"]},
+        "policy-detail": {"slug": "company"},
+        "version-detail": {"slug": "company", "number": 2},
+        "version-roll-back": {"slug": "company", "number": 1},
+        "rule-edit": {**draft, "rule_id": "second"},
+        "deployment-edit": {"slug": "hostile-place"},
+        "price-create": {"slug": "hostile-place"},
+        "provider-edit": {"slug": "hostile"},
+        "language-model-detail": {"slug": "hostile-model"},
+        "language-model-edit": {"slug": "hostile-model"},
+        "score-edit": {"slug": "hostile-model", "dimension": "accuracy"},
+        "key-revoke": {"slug": facts["key"]},
+    }
+    return pages_of_url_conf(names) + _states(facts)
+
+
+def _states(facts: Mapping[str, Any]) -> list[Address]:
+    """Pages of an address already visited, in another state."""
+    return [
+        Address("request answered", f"/requests/{facts['answered']}/"),
+        Address("request failed", f"/requests/{facts['failed']}/"),
+        Address("requests, none found", "/requests/?model=hostile-model&status=ok"),
+        Address("requests, a bad filter", "/requests/?cursor=rubbish", status=422),
+        Address("policy never published", "/policies/hostile-policy/"),
+        Address("empty draft", f"/policies/hostile-policy/drafts/{facts['empty_draft']}/"),
+        Address("rule of a plain condition", f"/policies/company/drafts/{facts['draft']}/rules/pii-stays-local/"),
+        Address("model", "/models/claude-opus-5-5/"),
+        Address("key form refused", "/keys/new/", _make_nothing),
+        Address("key created", "/keys/new/", _make_key),
+        Address("playground routed", "/playground/", _route),
+        Address("playground of a recorded prompt", f"/playground/?request={facts['hostile']}"),
+        Address("nothing there", "/no/such/page/", status=404),
+        Address("API description", "/api/docs/"),
+    ]
+
+
+def _make_nothing(page: Page) -> None:
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.locator("[aria-invalid=true], .error").first).to_be_visible()
+
+
+def _make_key(page: Page) -> None:
+    page.locator("[name=name]").fill("<img src=x onerror=alert(1)>")
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_text("sb_live_").first).to_be_visible()
+
+
+def _route(page: Page) -> None:
+    page.locator("[name=prompt]").fill("<img src=x onerror=alert(1)> javascript:alert(1)")
+    page.locator("[name=compare]").select_option("policy:support")
+    page.locator("[data-routes]").click()
+    expect(page.locator(".play-columns > *")).to_have_count(2)

@@ -1,0 +1,91 @@
+"""What somebody who hates us would name things: markup and script addresses wherever the product takes a name, and traffic that carries them."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from tests.process.product import Product
+
+MARKUP = '<img src=x onerror=alert(1)>"\'&lt;'
+SCRIPT = "javascript:alert(1)"
+# Everything has a hostile name; one draft is edited, one policy never published. Prints the addresses' variable parts.
+HOSTILE_WORKSPACE = f"""
+import django, json; django.setup()
+from routerapp.models import APIKey, Draft
+from routerapp.serving import draft_edits, edit_aliases, edit_catalog, edit_scores, manage_keys, publish_policy
+from routerapp.serving.permissions import SYSTEM
+
+markup, script = {MARKUP!r}, {SCRIPT!r}
+by = {{"by": SYSTEM}}
+edit_catalog.add_provider("hostile", name=markup, kind="simulated", **by)
+edit_catalog.add_language_model("hostile-model", {{"name": markup, "vendor": "vendor" + script, "context_window": 4096}}, **by)
+edit_catalog.add_deployment(
+    "hostile-place",
+    {{"name": markup, "upstream_model": script, "region": "eu",
+      "simulation": {{"seed": 1, "ttft_ms": {{"p50": 5, "p95": 9}}, "tokens_per_second": 4000, "output_tokens": {{"mean": 9}}, "error_share": 1.0, "errors": ["500"]}}}},
+    provider="hostile", language_model="hostile-model", **by,
+)
+edit_scores.set_score("hostile-model", "accuracy", 0.5, note=markup, **by)
+key = manage_keys.create_key(markup, scopes=["chat"], **by)
+publish_policy.create_policy("hostile-policy", markup, description=script, **by)
+draft = publish_policy.create_draft("company", name=markup, **by)
+rule = {{"id": "hostile", "name": markup, "when": {{"all": [
+        {{"field": "text", "op": "contains", "value": markup}},
+        {{"field": "metadata.note", "op": "eq", "value": markup}},
+        {{"field": "header.x-note", "op": "eq", "value": script}}]}},
+    "use": {{"pool": ["deployment:hostile-place", "model:gpt-6-luna"], "strategy": {{"kind": "cheapest"}}}}}}
+publish_policy.save_draft(draft.pk, draft_edits.add_rule(draft.document, rule, position=0), expected_revision=draft.revision, **by)
+draft.refresh_from_db()
+publish_policy.publish_draft(draft.pk, expected_revision=draft.revision, note=markup, **by)
+draft = publish_policy.create_draft("company", name=markup, **by)
+document = draft_edits.add_rule(draft.document, {{**rule, "id": "second", "name": script}}, position=1)
+publish_policy.save_draft(draft.pk, document, expected_revision=draft.revision, **by)
+print(json.dumps({{"draft": draft.pk, "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "full_key": key.full_key}}))
+"""
+
+
+def spoil(product: Product) -> dict[str, Any]:
+    """Run before the product starts; draft, empty_draft, key, full_key."""
+    facts: dict[str, Any] = json.loads(product.run_python(HOSTILE_WORKSPACE))
+    return facts
+
+
+def ask(product: Product, key: str, **body: Any) -> tuple[int, str]:
+    """(status, decision id or "") of one request through the gateway."""
+    content = {"model": "auto", "messages": [{"role": "user", "content": "hello there"}], **body}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{product.url}/v1/chat/completions", json.dumps(content).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.headers.get("x-router-decision-id", "")
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get("x-router-decision-id", "")
+
+
+def send_traffic(product: Product, key: str) -> tuple[str, str, str]:
+    """About forty requests of which some fail; the decision ids of an answered, a failed and a hostile one."""
+    prompts = ("Write a haiku about trains.", "def f(x): return x + 1  # why?", "Translate: guten Morgen", "Mail jo@example.org")
+    answered = [ask(product, product.key, messages=[{"role": "user", "content": f"{prompts[n % 4]} {n}"}]) for n in range(32)]
+    failed = [ask(product, key, model="hostile-model") for _ in range(3)]
+    hostile = [
+        ask(
+            product,
+            key,
+            messages=[{"role": "system", "content": SCRIPT}, {"role": "user", "content": f"{MARKUP} {SCRIPT}"}],
+            metadata={"note": MARKUP, "link": SCRIPT},
+            user=MARKUP,
+        )
+        for _ in range(2)
+    ]
+    for name in (MARKUP, SCRIPT):
+        ask(product, key, model=name)
+    ask(product, product.key, messages=[{"role": "user", "content": "free crypto with guaranteed returns"}])
+    assert [status for status, _ in failed] == [502] * 3, failed
+    return (
+        next(decision for status, decision in answered if status == 200),
+        failed[0][1],
+        next(decision for status, decision in hostile if status == 200),
+    )

@@ -1,0 +1,101 @@
+"""Every page in a real browser, light and dark, wide and on a phone: nothing in the console, nothing foreign, nothing inaccessible."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from dashboard.urls import urlpatterns
+from tests.browser.addresses import NOT_PAGES, SIGN_IN, Address, every_page
+from tests.browser.chromium import a_browser
+from tests.browser.hostile import send_traffic, spoil
+from tests.browser.watch import PASSWORD, THEMES, WIDTHS, Watch, axe_problems, sign_in
+from tests.process.product import QUICK_WORKSPACE, Product, a_product
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+FACTS = {"draft": 1, "empty_draft": 1, "key": "x", "answered": "x", "failed": "x", "hostile": "x"}
+
+
+@pytest.fixture(scope="module")
+def crawled(tmp_path_factory) -> Iterator[tuple[Product, list[Address]]]:
+    with a_product(tmp_path_factory.mktemp("crawl"), SIGNALBOX_DEMO="0", SIGNALBOX_ADMIN_PASSWORD=PASSWORD) as product:
+        product.data_dir.mkdir()
+        product.run_python(QUICK_WORKSPACE)
+        facts = spoil(product)
+        product.start()
+        answered, failed, hostile = send_traffic(product, facts["full_key"])
+        time.sleep(1.5)  # The drainer brings them onto the pages.
+        yield product, every_page({**facts, "answered": answered, "failed": failed, "hostile": hostile})
+        product.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as browser:
+        yield browser
+
+
+def visit(page: Page, address: Address, watch: Watch) -> None:
+    watch.place = address.label
+    response = page.goto(address.path)
+    if response is None or response.status != address.status:
+        watch.add(f"answered {response.status if response else 'nothing'}, not {address.status}")
+    if address.arrive is not None:
+        address.arrive(page)
+
+
+def a_context(browser: Browser, product: Product, **options: bool) -> BrowserContext:
+    return browser.new_context(base_url=product.url, viewport=WIDTHS["wide"], reduced_motion="reduce", **options)
+
+
+def test_every_page_of_the_url_conf_is_visited_or_is_no_page():
+    visited = {address.label for address in every_page(FACTS)}
+
+    assert {str(pattern.name) for pattern in urlpatterns} - visited == NOT_PAGES | {SIGN_IN}
+
+
+def test_no_page_breaks_its_security_policy_leaves_this_machine_or_scrolls_sideways(browser, crawled):
+    product, addresses = crawled
+    context = a_context(browser, product)
+    watch = Watch(context, product.url)
+    page = context.new_page()
+    visit(page, Address("sign in", "/sign-in/"), watch)
+    watch.check(page)
+    sign_in(page)
+    for number, address in enumerate(addresses):
+        # Loaded in one width and theme, then brought into the others as a person would.
+        page.emulate_media(color_scheme=THEMES[number % 2])
+        page.set_viewport_size(WIDTHS["phone" if number % 4 < 2 else "wide"])
+        visit(page, address, watch)
+        for width in ("wide", "phone"):
+            for theme in THEMES:
+                watch.place = f"{address.label}, {width}, {theme}"
+                page.emulate_media(color_scheme=theme)
+                page.set_viewport_size(WIDTHS[width])
+                watch.check(page)
+    context.close()
+
+    assert watch.problems == []
+
+
+def test_axe_finds_nothing_on_any_page(browser, crawled):
+    product, addresses = crawled
+    context = a_context(browser, product, bypass_csp=True)
+    watch = Watch(context, product.url)
+    page = context.new_page()
+    found = []
+    visit(page, Address("sign in", "/sign-in/"), watch)
+    found += [f"sign in: {problem}" for problem in axe_problems(page)]
+    sign_in(page)
+    for address in addresses:
+        visit(page, address, watch)
+        for width, theme in (("wide", "light"), ("wide", "dark"), ("phone", "dark"), ("phone", "light")):
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size(WIDTHS[width])
+            found += [f"{address.label}, {width}, {theme}: {problem}" for problem in axe_problems(page)]
+    context.close()
+
+    assert found == []
