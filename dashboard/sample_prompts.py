@@ -30,11 +30,12 @@ def sample_prompts() -> tuple[SamplePrompt, ...]:
     found: list[SamplePrompt] = []
     for entry in entries:
         language, task, text = entry.get("language", "en"), entry.get("task", "chat"), entry.get("text", "")
-        kind = task if language == "en" else language
+        # In English one of each task; of other languages one each, and no two with the same task.
+        kinds = {task} if language == "en" else {language, f"{task} elsewhere"}
         is_plain = language == "en" or task not in PLAIN_ONLY_IN_ENGLISH
-        if kind in seen or not is_plain or not isinstance(text, str) or len(text) > LONGEST:
+        if kinds & seen or not is_plain or not isinstance(text, str) or len(text) > LONGEST:
             continue
-        seen.add(kind)
+        seen |= kinds
         label = task if language == "en" else f"{task}, {language}"
         found.append(SamplePrompt(len(found) + 1, label, text.strip()))
     return tuple(found)

@@ -14,6 +14,8 @@ from routerapp.serving.served import Refused
 
 MAX_DEPTH = 64
 MAX_CONTAINERS = 250_000
+# Names count too. A text may be as long as the body: 2,000 messages and 512 tools with their schemas stay far below.
+MAX_TEXTS = 100_000
 
 _STRING = re.compile(rb'"[^"]*"?')
 _OTHERS = bytes(sorted(set(range(256)) - set(b'"[]{}')))
@@ -23,6 +25,8 @@ _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
     """The top-level members as raw JSON, or Refused 400. At most MAX_DEPTH levels of [ and { in all."""
+    if len(body) > 2 * MAX_TEXTS and body.count(b'"') - body.count(b'\\"') > 2 * MAX_TEXTS:
+        raise bad_request("too_complex", f"The body holds more than {MAX_TEXTS:,} texts.")
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
         _check_depth(body)
     try:

@@ -78,7 +78,7 @@ def test_no_page_breaks_its_security_policy_leaves_this_machine_or_scrolls_sidew
                 watch.check(page)
     context.close()
 
-    assert watch.problems == []
+    assert not watch.problems, "\n" + "\n".join(watch.problems)
 
 
 def test_axe_finds_nothing_on_any_page(browser, crawled):
@@ -98,4 +98,4 @@ def test_axe_finds_nothing_on_any_page(browser, crawled):
             found += [f"{address.label}, {width}, {theme}: {problem}" for problem in axe_problems(page)]
     context.close()
 
-    assert found == []
+    assert not found, "\n" + "\n".join(found)

@@ -25,6 +25,10 @@ def test_brackets_inside_text_do_not_count():
     assert decode_fields(b'{"a":"' + b"[{" * 500 + b'\\"' + b"[" * 500 + b'"}')
 
 
+def test_quotes_inside_of_a_text_are_free():
+    assert decode_fields(b'{"a":"' + b'\\"k\\":1,' * 900_000 + b'"}')
+
+
 def test_mixed_brackets_count_as_levels():
     with pytest.raises(Refused, match="deeper than 64"):
         decode_fields(nested(32, '[{"a":[', "]}]"))
@@ -39,6 +43,9 @@ def test_mixed_brackets_count_as_levels():
         b'{"a":[' + b"[]," * 299_999 + b"1]}",
         b'{"a":[' + (b"[" * 63 + b"]" * 62 + b",") * 1_600 + b"1]}",
         b'{"a":"' + b"\\[" * 5_000_000,
+        b"{" + b",".join(b'"%d":1' % number for number in range(600_000)) + b"}",
+        b'{"a":{' + b",".join(b'"%d\\\\":1' % number for number in range(600_000)) + b"}}",
+        b'{"a":[' + b'"",' * 3_000_000 + b"1]}",
     ],
 )
 def test_hostile_bodies_cost_less_than_a_tenth_of_a_second(body):
