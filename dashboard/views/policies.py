@@ -149,7 +149,7 @@ def _timeline(policy: Policy) -> list[dict[str, Any]]:
     """Versions, newest first, each with what it changed against the one before it."""
     versions = list(policy.versions.select_related("published_by").order_by("-number")[:51])
     entries = []
-    for version, before in zip(versions, [*versions[1:], None], strict=True):
+    for version, before in zip(versions, [*versions[1:], None], strict=False):
         entries.append(
             {
                 "version": version,

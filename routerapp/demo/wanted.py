@@ -10,19 +10,12 @@ WANTED, MADE = "wanted", "made"
 
 
 @transaction.atomic
-def _set(value: str) -> None:
+def note_demo_made() -> None:
     state = InstallationState.objects.select_for_update().get(id=1)
-    state.settings = {**state.settings, "demo": value}
+    state.settings = {**state.settings, "demo": MADE}
     state.save(update_fields=["settings"])
 
 
-def note_first_start(*, is_demo: bool) -> None:
-    _set(WANTED if is_demo else "refused")
-
-
-def note_demo_made() -> None:
-    _set(MADE)
-
-
 def wants_demo() -> bool:
+    """The first start wrote that it is wanted (serving/installation.py)."""
     return InstallationState.objects.filter(id=1, settings__demo=WANTED).exists()

@@ -19,16 +19,17 @@ def keep_first_key(environment: Environment, start: FirstStart) -> Path:
     return path
 
 
-def banner(environment: Environment, start: FirstStart, key_file: Path) -> str:
+def first_words(start: FirstStart) -> str:
+    """The admin's password, said the moment it exists: what follows may be interrupted. Empty from the second start on."""
+    if start.admin_password is None:
+        return ""
+    return f"\nSign in as   admin\nPassword     {start.admin_password}   (shown only now; write it down)\n\n"
+
+
+def banner(environment: Environment, key_file: Path) -> str:
     """The curl line reads the key from its file, so that it works as printed at every start and no log holds a key."""
     url = environment.public_url
     lines = ["", f"Signalbox is ready:  {url}/", ""]
-    if start.admin_password is not None:
-        lines += [
-            "Sign in as   admin",
-            f"Password     {start.admin_password}   (shown only now)",
-            "",
-        ]
     if key_file.exists():
         lines += [
             "Route a prompt:",

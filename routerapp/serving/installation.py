@@ -81,7 +81,8 @@ def first_start(environment: Environment) -> FirstStart:
         state = audit.lock_installation()
         if state.settings.get("first_started_at"):
             return FirstStart(None, None)
-        state.settings = {**state.settings, "first_started_at": timezone.now().isoformat()}
+        demo = "wanted" if environment.is_demo else "refused"
+        state.settings = {**state.settings, "first_started_at": timezone.now().isoformat(), "demo": demo}
         state.save(update_fields=["settings"])
         password = environment.admin_password or secrets.token_urlsafe(12)
         _make_admin(password, must_change=environment.admin_password is None)

@@ -10,7 +10,6 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Page, Re
 
 PASSWORD = "correct horse battery"
 WIDTHS = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-THEMES = ("light", "dark")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RECORD_VIOLATIONS = """

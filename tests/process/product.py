@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 90.0
+READY_SECONDS = 300.0
 # A workspace with quick simulated models and no history; prints nothing.
 QUICK_WORKSPACE = """
 import django; django.setup()

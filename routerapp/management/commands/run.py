@@ -19,11 +19,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from routerapp.demo.wanted import note_first_start, wants_demo
-from routerapp.environment import BadSetting
-from routerapp.management.banner import banner, keep_first_key
+from routerapp.demo.wanted import wants_demo
+from routerapp.environment import BadSetting, Environment
+from routerapp.management.banner import banner, first_words, keep_first_key
 from routerapp.management.supervisor import AlreadyRunning, ChildKeepsFailing, Supervisor
 from routerapp.serving.installation import first_start
+from routerapp.store.secrets import WrongDataFolder
 
 READY_SECONDS = 60.0
 CHILDREN = (("gateway", ("serve",)), ("drainer", ("drain",)), ("jobs", ("work",)))
@@ -40,27 +41,38 @@ class Command(BaseCommand):
             supervisor = Supervisor(environment.data_dir, manage, CHILDREN)
         except AlreadyRunning as error:
             raise CommandError(str(error)) from None
-        _refuse_busy_port(environment.host, environment.port)
-        _migrate()
-        _collect_static()
-        start = first_start(environment)
-        key_file = keep_first_key(environment, start)
-        if start.api_key is not None:
-            note_first_start(is_demo=environment.is_demo)
-        if wants_demo():
-            _seed_demo()
-        supervisor.start()
         try:
-            _wait_until_ready(supervisor, environment.public_url, environment.host, environment.port)
+            key_file = _set_up(environment)
+            supervisor.start()
+            _wait_until_ready(supervisor, environment.host, environment.port)
             if not supervisor.is_stopping:
-                sys.stdout.write(banner(environment, start, key_file))
-                sys.stdout.flush()
+                _say(banner(environment, key_file))
             supervisor.watch()
-        except ChildKeepsFailing as error:
+        except (ChildKeepsFailing, WrongDataFolder) as error:
             raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            _say("\nInterrupted during set-up; the next start goes on from here.\n")
         finally:
             supervisor.stop()
-        sys.stdout.write("\nSignalbox has stopped.\n")
+        _say("\nSignalbox has stopped.\n")
+
+
+def _set_up(environment: Environment) -> Path:
+    """Everything that is missing, in order; returns the file with the first key. The password is printed as soon as it exists."""
+    _refuse_busy_port(environment.host, environment.port)
+    _migrate()
+    _collect_static()
+    start = first_start(environment)
+    key_file = keep_first_key(environment, start)
+    _say(first_words(start))
+    if wants_demo():
+        _seed_demo()
+    return key_file
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _refuse_busy_port(host: str, port: int) -> None:
@@ -76,7 +88,7 @@ def _refuse_busy_port(host: str, port: int) -> None:
 def _migrate() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        sys.stdout.write("Preparing the database …\n")
+        _say("Preparing the database …\n")
         call_command("migrate", verbosity=0, interactive=False)
 
 
@@ -92,7 +104,7 @@ def _collect_static() -> None:
     wanted = {"digest": digest.hexdigest()}
     if stamp.exists() and json.loads(stamp.read_text()) == wanted:
         return
-    sys.stdout.write("Collecting pages' files …\n")
+    _say("Collecting pages' files …\n")
     call_command("collectstatic", verbosity=0, interactive=False, clear=root.exists())
     stamp.write_text(json.dumps(wanted))
 
@@ -100,14 +112,13 @@ def _collect_static() -> None:
 def _seed_demo() -> None:
     from routerapp.demo.seed import seed_demo
 
-    sys.stdout.write("Making the demo workspace: thirty days of sample traffic …\n")
-    sys.stdout.flush()
+    _say("Making the demo workspace: thirty days of sample traffic …\n")
     began = time.monotonic()
     rows = seed_demo()
-    sys.stdout.write(f"  {rows:,} sample requests in {time.monotonic() - began:.0f} s\n")
+    _say(f"  {rows:,} sample requests in {time.monotonic() - began:.0f} s\n")
 
 
-def _wait_until_ready(supervisor: Supervisor, url: str, host: str, port: int) -> None:
+def _wait_until_ready(supervisor: Supervisor, host: str, port: int) -> None:
     shown = "127.0.0.1" if host == "0.0.0.0" else "[::1]" if host == "::" else f"[{host}]" if ":" in host else host
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and not supervisor.is_stopping:

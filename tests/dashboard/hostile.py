@@ -1,0 +1,48 @@
+"""Rows whose every free text is an attack on the page that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from routerapp.models import Alias, Draft
+from tests import factories
+from tests.dashboard.recorded import record_traffic
+
+MARKUP = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
+ADDRESS = "javascript:alert(1)//"
+CONDITION = {"field": "text", "op": "contains", "value": MARKUP}
+RULES = [
+    {"id": "r1", "name": MARKUP, "when": CONDITION, "use": {"reject": MARKUP}},
+    {"id": "r2", "name": ADDRESS, "when": {"not": CONDITION}, "use": {"pool": ["all"], "strategy": {"kind": "fastest"}}},
+]
+
+
+def a_hostile_workspace(folder: Path) -> list[str]:
+    """Returns the ids of the recorded requests."""
+    provider = factories.a_provider(slug="acme", name=MARKUP, credential="sk-canary-credential")
+    for slug, name in (("gpt-small", MARKUP), ("gpt-large", ADDRESS)):
+        model = factories.a_language_model(slug=slug, name=name, scores={"accuracy": 0.5})
+        deployment = factories.a_deployment(
+            slug=f"acme-{slug}", name=name, provider=provider, language_model=model, upstream_model=ADDRESS
+        )
+        deployment.region = ADDRESS
+        deployment.save()
+    factories.a_key(slug="web", name=MARKUP)
+    Alias.objects.create(name=ADDRESS, target="model:gpt-small")
+    policy = factories.a_policy(factories.a_document("support", rules=RULES), name=MARKUP, is_default=True)
+    factories.a_version(policy, factories.a_document("support", rules=RULES[:1]))
+    factories.a_draft(policy, factories.a_document("support", rules=RULES[::-1]))
+    fresh = factories.models.Policy.objects.create(slug="fresh", name=ADDRESS)
+    Draft.objects.create(policy=fresh, base_version=0, document=factories.a_document("fresh"))
+    factories.record_config_revision("hostile")
+    ids = record_traffic(
+        folder,
+        {"requested_model": MARKUP, "rule_name": MARKUP},
+        {"requested_model": ADDRESS, "rule_name": ADDRESS, "status": "upstream_error"},
+        {"model": MARKUP, "is_priced": False},
+    )
+    spoken = factories.a_request(
+        requested_model=MARKUP, deployment=MARKUP, chat={"messages": [{"role": "user", "content": MARKUP}]}, answer=MARKUP
+    )
+    factories.an_attempt(spoken, error_class="BadAnswer", error_message=MARKUP)
+    return [*ids, spoken.id]
