@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load import Load, run_load
+from benchmarks.upstream import CHUNKS
 
 PROJECT = Path(__file__).resolve().parent.parent
-REQUESTS, PARALLEL, ROUNDS = 4_000, 16, 3
+REQUESTS, STREAMS, PARALLEL, ROUNDS = 4_000, 400, 16, 3
 TICKS = os.sysconf("SC_CLK_TCK")
 WORKSPACE = PROJECT / "benchmarks" / "workspace.py"
 
 
 def measure() -> dict[str, Any]:
-    """Medians over rounds that take turns: direct, route only, whole gateway."""
+    """Medians over rounds that take turns: direct, server only, route only, whole gateway, streams."""
     with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as folder:
         upstream_port, port = _free_port(), _free_port()
         environment = {
@@ -55,18 +56,18 @@ def measure() -> dict[str, Any]:
             _process([sys.executable, "manage.py", "serve"], environment, port) as gateway,
         ):
             figures = _rounds(upstream_port, port, gateway.pid, key)
-        stages = subprocess.run(
-            [sys.executable, "-m", "benchmarks.stages", key],
-            cwd=PROJECT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+            stages = subprocess.run(
+                [sys.executable, "-m", "benchmarks.stages", key],
+                cwd=PROJECT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
         return {**figures, **json.loads(stages.stdout.splitlines()[-1])}
 
 
-def a_body() -> bytes:
+def a_body(**more: Any) -> bytes:
     """2 KB, twelve messages and one tool."""
     turns = [
         {"role": "user" if n % 2 else "assistant", "content": "Please look at this again. " * 5} for n in range(10)
@@ -77,29 +78,41 @@ def a_body() -> bytes:
         {"role": "user", "content": "Why is the sky blue?"},
     ]
     tool = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
-    return json.dumps({"model": "auto", "messages": messages, "tools": [tool]}).encode()
+    return json.dumps({"model": "auto", "messages": messages, "tools": [tool], **more}).encode()
 
 
 def _rounds(upstream_port: int, port: int, pid: int, key: str) -> dict[str, Any]:
     body = a_body()
     run_load(port, "/v1/chat/completions", body, key, requests=500, parallel=PARALLEL)
-    cpu: dict[str, list[float]] = {"route": [], "chat": []}
-    loads: dict[str, list[Load]] = {"direct": [], "route": [], "chat": []}
+    streamed = a_body(stream=True)
+    kinds = (
+        ("server", "/livez", body, REQUESTS),
+        ("route", "/v1/router/route", body, REQUESTS),
+        ("chat", "/v1/chat/completions", body, REQUESTS),
+        ("stream", "/v1/chat/completions", streamed, STREAMS),
+    )
+    cpu: dict[str, list[float]] = {kind[0]: [] for kind in kinds}
+    loads: dict[str, list[Load]] = {name: [] for name in ("direct", *cpu)}
     for _ in range(ROUNDS):
         loads["direct"].append(
             run_load(upstream_port, "/v1/chat/completions", body, key, requests=REQUESTS, parallel=PARALLEL)
         )
-        for name, path in (("route", "/v1/router/route"), ("chat", "/v1/chat/completions")):
+        for name, path, sent, times in kinds:
             before = _cpu_seconds(pid)
-            loads[name].append(run_load(port, path, body, key, requests=REQUESTS, parallel=PARALLEL))
-            cpu[name].append((_cpu_seconds(pid) - before) / REQUESTS * 1e6)
+            loads[name].append(run_load(port, path, sent, key, requests=times, parallel=PARALLEL))
+            cpu[name].append((_cpu_seconds(pid) - before) / times * 1e6)
     alone = run_load(port, "/v1/chat/completions", body, key, requests=500, parallel=1)
     direct_alone = run_load(upstream_port, "/v1/chat/completions", body, key, requests=500, parallel=1)
     return {
         "request body, bytes": len(body),
         "direct to the mock, requests/s": round(_middle([load.answers / load.seconds for load in loads["direct"]])),
+        "server only (/livez with the same body), CPU µs per request": round(_middle(cpu["server"]), 1),
         "route only, CPU µs per request": round(_middle(cpu["route"]), 1),
         "whole gateway, CPU µs per request": round(_middle(cpu["chat"]), 1),
+        f"stream of {CHUNKS} chunks, CPU µs": round(_middle(cpu["stream"]), 1),
+        "stream, CPU µs per chunk beyond a plain request": round(
+            (_middle(cpu["stream"]) - _middle(cpu["chat"])) / CHUNKS, 1
+        ),
         "whole gateway, requests/s": round(_middle([load.answers / load.seconds for load in loads["chat"]])),
         "whole gateway at 16 in parallel, p50 / p99 ms": f"{loads['chat'][-1].p50_ms:.2f} / {loads['chat'][-1].p99_ms:.2f}",
         "added p50 at 1 in parallel, ms": round(alone.p50_ms - direct_alone.p50_ms, 3),

@@ -38,8 +38,11 @@ async def _run(port: int, path: str, body: bytes, key: str, requests: int, paral
             writer.write(head + body)
             answer = await reader.readuntil(b"\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
-            place = answer.lower().index(b"content-length:")
-            await reader.readexactly(int(answer[place + 15 :].split(b"\r\n", 1)[0]))
+            place = answer.lower().find(b"content-length:")
+            if place < 0:
+                await reader.readuntil(b"\r\n0\r\n\r\n")
+            else:
+                await reader.readexactly(int(answer[place + 15 :].split(b"\r\n", 1)[0]))
             times.append(time.perf_counter() - began)
         writer.close()
 

@@ -41,7 +41,7 @@ class Cell:
         score = self.score
         parts = [score.get_source_display(), f"{score.measured_at:%Y-%m-%d}"]
         if score.low is not None and score.high is not None:
-            parts.insert(0, f"95 % between {score.low:g} and {score.high:g}")
+            parts.insert(0, f"95 % between {score.low:.2f} and {score.high:.2f}")
         return ", ".join([*parts, score.note] if score.note else parts)
 
 

@@ -120,8 +120,8 @@ class DeploymentForm(forms.Form):
 
 
 class NewDeploymentForm(DeploymentForm, SlugForm):
-    provider = forms.ChoiceField(label="Provider", help_text="For good.")
-    language_model = forms.ChoiceField(label="Language model", help_text="For good.")
+    provider = forms.ChoiceField(label="Provider", help_text="Cannot be changed later.")
+    language_model = forms.ChoiceField(label="Language model", help_text="Cannot be changed later.")
     field_order = ["provider", "language_model", "name", "slug", "upstream_model"]
 
     def __init__(self, *args: Any, options: CatalogueOptions, **kwargs: Any) -> None:

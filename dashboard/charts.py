@@ -10,7 +10,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from dashboard import figures
-from dashboard.templatetags.numbers import count, duration, instant, money, share
+from dashboard.templatetags.numbers import count, duration, instant, money, plural, share
 from routerapp.engine.money import format_usd
 from routerapp.store.reports import OverviewReport, Point
 from routerapp.store.sketches import Percentiles
@@ -19,6 +19,7 @@ Report = OverviewReport
 Row = tuple[Any, ...]
 PERCENTILE_COLUMNS = ("p50_ms", "p95_ms", "samples")
 Z_95 = 1.959964
+ATTEMPTS = "attempt,attempts"
 STEP_NAMES = {60_000: "minute", 3_600_000: "hour", 86_400_000: "day"}
 
 
@@ -43,6 +44,12 @@ class Chart:
         """(name, series) of what is drawn in colours of its own; series is the end of a CSS class."""
         named = [trace["name"] for trace in self.figure["data"] if trace.get("name")]
         return [(name, "other" if name == "other" else str(place)) for place, name in enumerate(named, start=1)]
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is a single point to see."""
+        pairs = (zip(trace["x"], trace["y"], strict=True) for trace in self.figure["data"])
+        return any(x is not None and y is not None for points in pairs for x, y in points)
 
     @property
     def data_id(self) -> str:
@@ -73,10 +80,10 @@ def _requests_by_model(report: Report) -> Chart:
         sums = [sum(column) for column in zip(*values.values(), strict=True)]
         peak = max(range(len(sums)), key=sums.__getitem__)
         part = share(sum(values[top]) / total)
-        finding = (
-            f"{top} took {part} of {count(total)} attempts. Busiest: {_in_words(names[peak])} with {count(sums[peak])}."
-        )
-    figure = figures.stacked_bars(names, values, {"rangemode": "tozero"})
+        finding = f"{top} took {part} of {plural(total, ATTEMPTS)}. Busiest: {_in_words(names[peak])} with {count(sums[peak])}."
+    # Half an attempt is none: below six the axis counts by one.
+    highest = max((sum(column) for column in zip(*values.values(), strict=True)), default=0)
+    figure = figures.stacked_bars(names, values, {"rangemode": "tozero"} | ({"dtick": 1} if highest < 6 else {}))
     rows = _table(names, values, count)
     columns = ("Time (UTC)", *values)
     unit = f"attempts per {_step(report)}"
@@ -101,7 +108,7 @@ def _cost_by_model(report: Report) -> Chart:
     if total:
         top = max(values, key=lambda name: sum(values[name]))
         finding += f", {share(sum(values[top]) / total)} of it for {top}"
-    finding += f". {count(unpriced)} unpriced attempts are not in it." if unpriced else "."
+    finding += f". Unpriced and not in it: {plural(unpriced, ATTEMPTS)}." if unpriced else "."
     dollars = {name: [nusd / 1e9 for nusd in column] for name, column in values.items()}
     figure = figures.stacked_bars(names, dollars, {"tickprefix": "$", "rangemode": "tozero"})
     rows, exact = _table(names, values, money), _table(names, values, format_usd)
@@ -182,7 +189,7 @@ def _success_per_model(report: Report) -> Chart:
     )
     finding = "Nothing judged."
     if judged:
-        finding = f"Least reliable: {names[0]}, {texts[0]} attempts."
+        finding = f"Least reliable: {names[0]}, {share(values[0] / 100)} of {plural(judged[0][1].judged, ATTEMPTS)}."
         if len(judged) > 1:
             finding += f" Most: {names[-1]}, {texts[-1]}."
     names_csv = ("model", "success", "low", "high", "succeeded", "attempts")
@@ -205,7 +212,7 @@ def _cost_per_model(report: Report) -> Chart:
     priced = [row for row in shown if row.attempts > row.unpriced_n]
     finding = "Nothing was called at a known price."
     if priced:
-        finding = f"{priced[0].language_model} cost most: {texts[shown.index(priced[0])]} for {count(priced[0].attempts)} attempts."
+        finding = f"{priced[0].language_model} cost most: {texts[shown.index(priced[0])]} for {plural(priced[0].attempts, ATTEMPTS)}."
     columns = ("Model", "Cost", "Per attempt", "Attempts", "Unpriced")
     return Chart(
         "cost-per-model",
@@ -252,7 +259,7 @@ def _percentiles_in_words(total: Percentiles, words: str, times: Sequence[str], 
     worst = max(range(len(points)), key=lambda place: points[place].p95_ms or 0)
     return (
         f"Half of the {words} within {duration(total.p50_ms)}, 95 % within {duration(total.p95_ms)} "
-        f"({count(total.samples)} samples). Slowest: {_in_words(times[worst])}, p95 {duration(points[worst].p95_ms)}."
+        f"({plural(total.samples, 'sample,samples')}). Slowest: {_in_words(times[worst])}, p95 {duration(points[worst].p95_ms)}."
     )
 
 

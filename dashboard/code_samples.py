@@ -28,7 +28,8 @@ def curl_sample(request: HttpRequest, body: Mapping[str, Any], key: str = "") ->
     )
 
 
-def python_sample(request: HttpRequest, body: Mapping[str, Any]) -> str:
+def python_sample(request: HttpRequest, body: Mapping[str, Any], key: str = "") -> str:
+    start, api_key = ("", json.dumps(key)) if key else ("import os\n\n", 'os.environ["SIGNALBOX_API_KEY"]')
     arguments = "".join(f"    {name}={_python(value)},\n" for name, value in body.items())
     end = (
         'for chunk in answer:\n    if chunk.choices:\n        print(chunk.choices[0].delta.content or "", end="")\n'
@@ -36,8 +37,8 @@ def python_sample(request: HttpRequest, body: Mapping[str, Any]) -> str:
         else "print(answer.choices[0].message.content)\n"
     )
     return (
-        "import os\n\nfrom openai import OpenAI\n\n"
-        f'client = OpenAI(base_url={json.dumps(base_url(request))}, api_key=os.environ["SIGNALBOX_API_KEY"])\n'
+        f"{start}from openai import OpenAI\n\n"
+        f"client = OpenAI(\n    base_url={json.dumps(base_url(request))},\n    api_key={api_key},\n)\n"
         f"answer = client.chat.completions.create(\n{arguments})\n{end}"
     )
 

@@ -29,6 +29,14 @@ NAMED_FIELDS = ("metadata", "header")
 FIRST_LEAF = ("task", "in")
 # What a field starts with when its old operator does not fit it.
 PREFERRED = {"choice": "in", "set": "intersects", "number": "gte", "text": "contains", "bool": "eq"}
+# What a field of text starts with: to be exactly one of some texts is hardly ever meant.
+FIRST_FOR_CONTENT = "contains_any"
+OPERATOR_HINTS = {
+    "contains": "Upper and lower case are the same",
+    "contains_any": "Whole words; upper and lower case are the same",
+    "starts_with": "Upper and lower case are the same",
+    "matches": "An RE2 pattern; (?i) at its start makes upper and lower case the same",
+}
 MAX_NODES = 1_000
 
 
@@ -102,6 +110,11 @@ class ConditionForm:
         return FIELD_GROUPS
 
     @property
+    def hint(self) -> str:
+        """How the chosen operator compares text."""
+        return OPERATOR_HINTS.get(self.op, "") if self.spec and self.spec.kind == "text" else ""
+
+    @property
     def operator_words(self) -> list[tuple[str, str]]:
         return [(op, OPERATOR_WORDS.get(op, op)) for op in self.operators]
 
@@ -123,6 +136,9 @@ def read_condition(fields: Fields, path: str = "when") -> ConditionForm:
     elif node.kind == "leaf":
         node.field, node.name = fields.one("field"), fields.one("name")
         node.op = fields.one("op")
+        is_other_field = fields.one("shown", node.field) != node.field
+        if is_other_field and node.spec and node.spec.is_content:
+            node.op = FIRST_FOR_CONTENT
         if node.op not in node.operators:
             wanted = PREFERRED.get(node.spec.kind if node.spec else "text", "")
             node.op = wanted if wanted in node.operators else node.operators[0]

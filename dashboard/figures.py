@@ -62,6 +62,7 @@ def bars(names: Sequence[str], values: Sequence[float], axis: Mapping[str, Any],
             "cliponaxis": False,
             "hoverinfo": "y+text",
             "marker": {"color": color(0)},
+            "width": min(0.8, 0.2 * len(names)),
         }
     ]
     return {"data": data, "layout": _lying(axis)}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.nested_fields import Fields
+from dashboard.use_words import reference_words
 
 Choice = tuple[str, str]
 _WHOLE = re.compile(r"-?\d{1,18}\Z", re.ASCII)
@@ -81,14 +82,23 @@ def as_number(text: str) -> int | float | None:
 
 @dataclass(slots=True)
 class ReferenceList:
-    """References in order, edited by buttons; adding is what the open list still holds when the form is sent."""
+    """References in order, edited by buttons; adding is what the open list still holds when the form is sent.
+
+    is_pool: the first choice made beside “all” alone takes its place, since all holds it already.
+    """
 
     path: str
     label: str
     items: list[str] = field(default_factory=list)
     adding: str = ""
     help: str = ""
+    is_pool: bool = False
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def labelled(self) -> list[Choice]:
+        """(reference, in words)."""
+        return [(item, reference_words(item)) for item in self.items]
 
     def read(self, fields: Fields) -> None:
         self.items = [row.values[-1] for row in fields.rows() if row.values and row.values[-1].strip()]
@@ -100,6 +110,8 @@ class ReferenceList:
     def take_added(self) -> None:
         """A choice left in the list counts as added: nobody must press Add to be understood."""
         if self.adding and self.adding not in self.items:
+            if self.is_pool and self.items == ["all"]:
+                self.items = []
             self.items.append(self.adding)
         self.adding = ""
 

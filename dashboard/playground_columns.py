@@ -43,6 +43,7 @@ class Column:
     candidates: list[CandidateLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     answer: dict[str, Any] | None = None
+    seed: int | None = None
 
 
 def failed_column(target: str, label: str, problem: str, samples: Mapping[str, str]) -> Column:
@@ -68,6 +69,7 @@ def routed_column(target: str, label: str, simulation: Simulation, samples: Mapp
         rules=_rules(simulation),
         candidates=lines,
         notes=_notes(target, decision),
+        seed=decision.seed,
     )
 
 
@@ -96,7 +98,7 @@ def _rules(simulation: Simulation) -> list[RuleLine]:
 def _notes(target: str, decision: Decision) -> list[str]:
     notes = []
     if target.startswith("draft:"):
-        notes.append("A draft serves nobody. Run calls the deployment it decided on by name.")
+        notes.append("A draft is not live: Run sends the prompt straight to the deployment it chose.")
     if decision.experiment is not None:
         notes.append(f"Experiment {decision.experiment.name}: arm {decision.experiment.arm}.")
     return notes

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.condition_words import Phrase, describe_condition
-from dashboard.use_words import describe_use
+from dashboard.use_words import describe_use, limit_words
 
 MAX_DIFF_LINES = 6_000
 Document = Mapping[str, Any]
@@ -45,9 +45,9 @@ def changes_between(before: Document | None, after: Document) -> tuple[PolicyCha
     found = [*_rule_changes(_by_id(old), _by_id(after))]
     if old.get("default") != after.get("default"):
         found += _part_changes("default", "Default", old.get("default"), after.get("default"))
-    for name, place in (("timezone", "Time zone"), ("constraints", "Policy constraints")):
-        if (old.get(name) or None) != (after.get(name) or None):
-            found += _value_changes("changed", place, "", old.get(name) or {}, after.get(name) or {})
+    if (old.get("timezone") or None) != (after.get("timezone") or None):
+        found += _value_changes("changed", "Time zone", "", old.get("timezone"), after.get("timezone"))
+    found += _limit_changes("Policy constraints", "", old.get("constraints"), after.get("constraints"))
     known = {"rules", "default", "timezone", "constraints"}
     for name in sorted((old.keys() | after.keys()) - known):
         if old.get(name) != after.get(name) and before is not None:
@@ -148,11 +148,22 @@ def _value_changes(kind: str, place: str, label: str, old: Any, new: Any) -> Ite
     """Down to the values that differ; lists are compared whole."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in [*new, *(gone for gone in old if gone not in new)]:
-            if old.get(name) != new.get(name):
-                inner = f"{label} › {name}" if label else str(name)
+            inner = f"{label} › {name}" if label else str(name)
+            if name == "constraints":
+                yield from _limit_changes(place, "limit", old.get(name), new.get(name))
+            elif old.get(name) != new.get(name):
                 yield from _value_changes(kind, place, inner, old.get(name), new.get(name))
         return
     yield PolicyChange(kind, place, label.replace("_", " "), _plain(old), _plain(new))
+
+
+def _limit_changes(place: str, label: str, old: Any, new: Any) -> Iterator[PolicyChange]:
+    """Constraints, limit by limit, as their chips say it."""
+    before, after = old or {}, new or {}
+    for name in [*after, *(gone for gone in before if gone not in after)]:
+        if before.get(name) != after.get(name):
+            words = [limit_words(name, one[name]) if name in one else "no limit" for one in (before, after)]
+            yield PolicyChange("changed", place, label, *words)
 
 
 def _plain(value: Any) -> str:

@@ -70,7 +70,7 @@ WORDS_BY_CODE = {verdict.value: words for verdict, words in WORDS.items()}
 GOOD = {V.RULE_MATCHED, V.ELIGIBLE, V.CHOSEN, V.PROBE_PERMITTED, V.NAME_RESOLVED, V.ALIAS_RESOLVED, V.PINNED}
 ABOUT_A_CONDITION = {V.RULE_MATCHED, V.RULE_NOT_MATCHED, V.RULE_UNKNOWN, V.RULE_DISABLED, V.REJECTED_BY_RULE}
 BAD = {V.REJECTED_BY_RULE, V.NO_CANDIDATE, V.POOL_EMPTY}
-FACT_WORDS = {"max": "at most", "min": "at least", "ttft": "first token", "over": "ahead of", "margin": "by"}
+FACT_WORDS = {"max": "at most", "min": "at least", "ttft": "first token"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def trace_lines(decision: Decision, book: RuleBook) -> list[Step]:
     for step in decision.trace:
         if step.verdict == V.SUB_POLICY_ENTERED:
             policy = step.subject.partition("@")[0]
-        lines.append(_step(step, policy, book))
+        lines.append(_step(step, policy, book, decision.strategy))
     return lines
 
 
@@ -142,7 +142,8 @@ def candidate_lines(decision: Decision) -> list[CandidateLine]:
 
 def headline(decision: Decision, answered_by: str = "") -> str:
     """The whole decision in two or three sentences. answered_by: the deployment of the final outcome."""
-    place = f"rule “{decision.rule_name or decision.rule}”" if decision.rule else "the default"
+    has_rule = decision.rule not in ("", "default")
+    place = f"rule “{decision.rule_name or decision.rule}”" if has_rule else "the default"
     where = f"{place} of {decision.policy} version {decision.policy_version}" if decision.policy else "the name it sent"
     if decision.policy and not decision.policy_version:
         where = f"{place} of a draft of {decision.policy}"
@@ -154,6 +155,9 @@ def headline(decision: Decision, answered_by: str = "") -> str:
         return f"Decided by {where}: none of {total} candidates was eligible."
     primary = decision.plan[0].deployment if decision.plan else "nothing"
     how = f"ranked first by “{decision.strategy}”" if decision.strategy else "first in line"
+    verdicts = {one.deployment: one.verdict for one in decision.candidates}
+    if verdicts.get(primary) == V.COLD_START:
+        how = f"taken as a try by “{decision.strategy}”, with too few measurements to rank it,"
     said = f"Decided by {where}. {primary} was {how} among {eligible} eligible of {total} candidates."
     if answered_by and answered_by != primary:
         said += f" It failed, so {answered_by} took over."
@@ -171,14 +175,28 @@ def facts_in_words(facts: Mapping[str, Any]) -> str:
     return " · ".join(said)
 
 
-def _step(step: TraceStep, policy: str, book: RuleBook) -> Step:
+def _step(step: TraceStep, policy: str, book: RuleBook, strategy: str) -> Step:
     subject, facts = step.subject, facts_in_words(step.because)
+    if step.verdict == V.CHOSEN and "over" in step.because:
+        facts = _lead(step.because, strategy)
     if step.stage == "rule" and step.verdict in ABOUT_A_CONDITION:
         subject = book.name(policy, step.subject)
         facts = book.reason(policy, step.subject, str(step.because.get("at", ""))) or facts
     tone = "ok" if step.verdict in GOOD else "bad" if step.verdict in BAD else ""
     stage = step.stage.replace("_", " ").capitalize()
     return Step(stage, subject, WORDS[step.verdict], facts, tone, step.verdict.value)
+
+
+def _lead(because: Mapping[str, Any], strategy: str) -> str:
+    """ahead of x by $0.0000231: the margin in what the strategy compares, and none where nothing lies between."""
+    words, margin = f"ahead of {because['over']}", because.get("margin")
+    if not margin or strategy == "round_robin":
+        return words
+    if strategy == "cheapest":
+        return f"{words} by {exact_money(round(margin))} of estimated cost"
+    if strategy == "fastest":
+        return f"{words} by {duration(margin)} to the first token"
+    return f"{words} by {plain(margin)} of score"
 
 
 def _candidate(candidate: Candidate, role: str) -> CandidateLine:
@@ -195,7 +213,8 @@ def _candidate(candidate: Candidate, role: str) -> CandidateLine:
         words=words,
         facts=facts_in_words(candidate.detail),
         verdict=verdict.value,
-        score=candidate.score,
+        # Without terms it repeats the estimate, negated: cheapest and fastest.
+        score=candidate.score if terms else None,
         terms=terms,
         is_sum=is_sum,
         cost_nusd=candidate.estimate.cost_nusd,

@@ -1,8 +1,10 @@
 """The rules as they stood when a decision was made: names, and conditions in words beside what the request had."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from dashboard.condition_words import describe_condition
 from dashboard.templatetags.numbers import plain
@@ -41,7 +43,7 @@ class RuleBook:
 
 def rule_book(decision: Decision) -> RuleBook:
     """Of the revision that decided. Without it there are no names but ids: nothing is guessed from today's rules."""
-    seen = asdict(decision.features)
+    seen = msgspec.structs.asdict(decision.features)
     try:
         config = load_config_document(decision.config)
     except RevisionGone:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from dashboard.templatetags.numbers import count, duration, money, share
+from dashboard.templatetags.numbers import count, duration, money, plural, share
 from routerapp.store.reports import OverviewReport, Totals
 from routerapp.store.sketches import Percentiles
 
@@ -41,7 +41,7 @@ def _cost(totals: Totals) -> Tile:
         return Tile("Cost", "unknown", f"all {count(totals.requests)} requests unpriced", is_known=False)
     notes = [f"{count(totals.unpriced_n)} unpriced, not counted"] if totals.unpriced_n else []
     notes += [f"{count(totals.estimated_n)} with estimated usage"] if totals.estimated_n else []
-    return Tile("Cost", money(totals.cost_nusd), "; ".join(notes) or f"over {count(priced)} requests")
+    return Tile("Cost", money(totals.cost_nusd), "; ".join(notes) or f"over {plural(priced, 'request,requests')}")
 
 
 def _saved(totals: Totals) -> Tile:
@@ -66,5 +66,5 @@ def _percentiles(label: str, found: Percentiles) -> Tile:
     if not found.samples:
         return Tile(label, "unknown", "0 samples", is_known=False)
     return Tile(
-        label, duration(found.p50_ms), f"{count(found.samples)} samples", second=f"p95 {duration(found.p95_ms)}"
+        label, duration(found.p50_ms), plural(found.samples, "sample,samples"), second=f"p95 {duration(found.p95_ms)}"
     )

@@ -118,7 +118,7 @@ def use_form(path: str, options: CatalogueOptions, kind: str = "cheapest") -> Us
         options=options,
         does="route",
         reject=Input(f"{path}.reject", "Message to the caller", "text", placeholder="Not served by this router."),
-        pool=ReferenceList(f"{path}.pool", "Choose from"),
+        pool=ReferenceList(f"{path}.pool", "Choose from", is_pool=True),
         strategy=strategy_form(f"{path}.strategy", kind, options),
         fallbacks=ReferenceList(f"{path}.fallbacks", "If that fails, try"),
         constraints=constraint_form(f"{path}.constraints", options),

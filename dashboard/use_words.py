@@ -27,10 +27,10 @@ _CONSTRAINT_WORDS: Mapping[str, str] = {
     "models": "model {}",
     "deployments": "deployment {}",
     "exclude": "never {}",
-    "max_cost_usd": "cost ≤ ${}",
+    "max_cost_usd": "estimated cost ≤ ${}",
     "max_input_usd_per_mtok": "input price ≤ ${} / M",
     "max_output_usd_per_mtok": "output price ≤ ${} / M",
-    "max_ttft_ms": "first token ≤ {} ms",
+    "max_ttft_ms": "expected first token ≤ {} ms",
     "min_quality": "quality ≥ {}",
 }
 
@@ -87,7 +87,16 @@ def describe_constraints(constraints: Any) -> list[str]:
     """One phrase a limit."""
     if not isinstance(constraints, Mapping):
         return []
-    return [_CONSTRAINT_WORDS.get(name, f"{name} {{}}").format(_plain(value)) for name, value in constraints.items()]
+    return [limit_words(name, value) for name, value in constraints.items()]
+
+
+def limit_words(name: str, value: Any) -> str:
+    """One limit of constraints; dollars with their cents."""
+    text = _plain(value)
+    whole, point, cents = text.partition(".")
+    if "usd" in name and point and whole.isdigit() and cents.isdigit():
+        text = f"{whole}.{cents.ljust(2, '0')}"
+    return _CONSTRAINT_WORDS.get(name, f"{name} {{}}").format(text)
 
 
 def place_words(path: str, names: Mapping[str, str]) -> str:

@@ -54,6 +54,12 @@ def duration(ms: float | None) -> str:
 
 
 @register.filter
+def short_duration(us: int | None) -> str:
+    """Microseconds below a millisecond, else as every duration."""
+    return UNKNOWN if us is None else f"{us:,} µs" if us < 1_000 else duration(us / 1_000)
+
+
+@register.filter
 def share(fraction: float | None) -> str:
     """93.2 %. All and nothing are said only when they are true: 0.99999 is 99.99 %."""
     if fraction is None:
@@ -111,7 +117,7 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}" if abs(value) < 1 else f"{value:.6g}"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list | tuple):

@@ -95,8 +95,9 @@ def remove_sample_data(request: HttpRequest) -> HttpResponse:
 
 
 def _safe_next(request: HttpRequest) -> str:
+    """A path of ours: anything without a leading slash `redirect` would take for the name of a view."""
     following = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(
+    if following.startswith("/") and url_has_allowed_host_and_scheme(
         following, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     ):
         return following

@@ -21,7 +21,8 @@ from routerapp.serving.refusals import WriteRefused
 @allowed_to("edit_deployment")
 def deployment_create(request: HttpRequest) -> HttpResponse:
     asked = {name: request.GET.get(name, "") for name in ("provider", "language_model")}
-    form = NewDeploymentForm(request.POST or None, options=load_catalogue_options(), initial=asked | {"weight": 1})
+    options = load_catalogue_options()
+    form = NewDeploymentForm(request.POST or None, options=options, initial=asked | {"weight": 1})
     if request.method == "POST" and form.is_valid():
         outside = ("slug", "provider", "language_model")
         fields = {name: value for name, value in form.cleaned_data.items() if name not in outside}
@@ -38,7 +39,14 @@ def deployment_create(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{deployment.name} added. Give it a price; until then it is unpriced.")
             return redirect("dashboard:price-create", slug=deployment.slug)
-    context = {"form": form, "title": "New deployment", "submit": "Add the deployment", "lead": LEAD}
+    context = {
+        "form": form,
+        "title": "New deployment",
+        "submit": "Add the deployment",
+        "lead": LEAD,
+        "lacks_provider": not options.providers,
+        "lacks_model": not options.models,
+    }
     return render_page(request, "dashboard/models/form.html", context, status=422 if form.is_bound else 200)
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from dashboard.catalogue_options import load_catalogue_options
-from dashboard.code_samples import curl_sample
+from dashboard.code_samples import curl_sample, python_sample
 from dashboard.constraint_forms import ConstraintForm, constraint_form
 from dashboard.fragments import render_page
 from dashboard.key_forms import KeyForm
@@ -50,10 +50,12 @@ def key_create(request: HttpRequest) -> HttpResponse:
         constraints.read(read_fields(request.POST).at("constraints"))
         created = _create(request, form, constraints)
         if created is not None:
+            body = {"model": "auto", "messages": [HELLO]}
             context = {
                 "key": created.row,
                 "full_key": created.full_key,
-                "curl": curl_sample(request, {"model": "auto", "messages": [HELLO]}, created.full_key),
+                "curl": curl_sample(request, body, created.full_key),
+                "python": python_sample(request, body, created.full_key),
             }
             return render_page(request, "dashboard/keys/created.html", context)
     context = {"form": form, "constraints": constraints}

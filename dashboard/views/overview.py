@@ -15,7 +15,7 @@ from dashboard.ranges import LABELS, SPANS_MS
 from dashboard.roles import allowed_to
 from dashboard.tiles import overview_tiles
 from dashboard.views.exports import csv_text
-from routerapp.models import InstallationState
+from routerapp.models import InstallationState, LanguageModel
 from routerapp.store import overview as reports
 from routerapp.store.reports import Filters, OverviewReport, Range
 
@@ -39,6 +39,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "tiles": overview_tiles(report, _rows(form, query)),
         "charts": [_linked(chart, query, api_call) for chart in overview_charts(report)] if not report.is_empty else [],
         "seen": seen,
+        "has_models": not report.is_empty or LanguageModel.objects.filter(archived_at=None).exists(),
     }
     return render_page(request, PAGE, context, fragments={"live"})
 

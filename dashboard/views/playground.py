@@ -23,6 +23,7 @@ from dashboard.sample_prompts import sample_prompts
 from routerapp.engine.chat import Chat
 from routerapp.models import Origin
 from routerapp.serving.refusals import WriteRefused
+from routerapp.serving.route_chat import SEED_BITS
 from routerapp.serving.runtime import NotReady, Runtime
 from routerapp.serving.serve_chat import serve_chat
 from routerapp.serving.served import Refused, Served
@@ -88,7 +89,7 @@ async def _run(request: HttpRequest, given: Mapping[str, Any], target: str) -> A
     try:
         runtime = _runtime(request)
         started = runtime.clock.monotonic()
-        chat = await sync_to_async(_chat_for)(runtime, given, target, bool(given["stream"]))
+        chat = await sync_to_async(_chat_for)(runtime, given, target, bool(given["stream"]), _seed_of(request))
         served = await serve_chat(runtime, chat, CALLER, origin=Origin.PLAYGROUND.value)
         lines = answer_lines(served, _chosen(served), lambda: round((runtime.clock.monotonic() - started) * 1_000))
         async with aclosing(lines):
@@ -108,7 +109,7 @@ async def _answered(request: HttpRequest, given: Mapping[str, Any], target: str)
     try:
         runtime = _runtime(request)
         started = runtime.clock.monotonic()
-        chat = await sync_to_async(_chat_for)(runtime, given, target, False)
+        chat = await sync_to_async(_chat_for)(runtime, given, target, False, column.seed)
         served = await serve_chat(runtime, chat, CALLER, origin=Origin.PLAYGROUND.value)
         elapsed = round((runtime.clock.monotonic() - started) * 1_000)
         events = [orjson.loads(one) for one in plain_lines(served.body or b"", elapsed)]
@@ -121,17 +122,26 @@ async def _answered(request: HttpRequest, given: Mapping[str, Any], target: str)
     return column
 
 
-def _chat_for(runtime: Runtime, given: Mapping[str, Any], target: str, is_streaming: bool) -> Chat:
-    """Drafts and versions out of reach serve nobody: their decision is made first and its deployment called by name."""
+def _chat_for(runtime: Runtime, given: Mapping[str, Any], target: str, is_streaming: bool, seed: int | None) -> Chat:
+    """Drafts and versions out of reach serve nobody: their decision is made first and its deployment called by name.
+
+    seed: of the decision already shown, so that a choice by chance falls the same way again.
+    """
     chat = as_chat(request_body(given, target), is_streaming)
     if not _is_out_of_reach(runtime, target):
         return chat
-    decision = simulate(runtime, chat, on=target, caller=CALLER).decision
+    decision = simulate(runtime, chat, on=target, caller=CALLER, seed=seed).decision
     pinned = pinned_to(chat, decision, runtime)
     if pinned is None:
         words = decision.reject_message or "This draft routes the prompt nowhere: no candidate is eligible."
         raise Refused(403 if decision.reject_message else 503, decision.outcome, words, source="policy")
     return pinned
+
+
+def _seed_of(request: HttpRequest) -> int | None:
+    text = request.POST.get("seed", "")
+    is_number = text.isascii() and text.isdigit() and len(text) <= 20
+    return int(text) % 2**SEED_BITS if is_number else None
 
 
 def _is_out_of_reach(runtime: Runtime, target: str) -> bool:
@@ -177,8 +187,9 @@ def _runtime(request: HttpRequest) -> Runtime:
 
 
 def _chosen(served: Served) -> dict[str, str]:
-    headers = served.headers
+    headers, plan = served.headers, served.decision.plan
     return {
+        "deployment": plan[0].deployment if plan else "",
         "model": headers.get("x-router-model", ""),
         "provider": headers.get("x-router-provider", ""),
         "rule": headers.get("x-router-rule", ""),

@@ -16,6 +16,7 @@ from dashboard.replay_words import replay_words
 from dashboard.roles import allowed_to, can
 from dashboard.rule_book import rule_book
 from dashboard.waterfall import waterfall
+from routerapp.models import PolicyVersion
 from routerapp.store.replay import replay_request
 from routerapp.store.requests import DEAREST, NEWEST, BadCursor, RequestDetail, RequestPage, list_requests, load_detail
 
@@ -100,6 +101,7 @@ def _detail_context(request: HttpRequest, detail: RequestDetail) -> dict[str, An
         "cost": cost_sheet(row, detail.attempts),
         "saved_nusd": saved,
         "may_play": can(request, "use_playground"),
+        "has_version": PolicyVersion.objects.filter(policy__slug=row.policy, number=row.policy_version).exists(),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import uvloop
 import yaml
 from django.conf import settings
 from django.db import transaction
@@ -59,7 +59,7 @@ def seed_demo(requests: int = REQUESTS) -> int:
         read_prompts(), names, count=requests, from_ms=from_ms, to_ms=to_ms, draw=random.Random(SEED)
     )
     with _draining_meanwhile():
-        asyncio.run(run_traffic(snapshot, arrivals, settings.DATA_DIR, from_ms))
+        uvloop.run(run_traffic(snapshot, arrivals, settings.DATA_DIR, from_ms))
     with Drainer("default", settings.DATA_DIR) as drainer:
         while drainer.drain_once():
             continue

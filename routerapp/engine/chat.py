@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class RouterExtras:
@@ -25,8 +27,7 @@ class RouterExtras:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
+class Chat(msgspec.Struct, frozen=True, gc=False):
     """One chat request in the OpenAI shape.
 
     fields: top-level name -> its JSON bytes exactly as sent, router extras removed; what goes upstream is spliced from these.
@@ -42,5 +43,5 @@ class Chat:
     max_tokens: int | None = None
     response_format: str | None = None
     extras: RouterExtras = RouterExtras()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     body_bytes: int = 0

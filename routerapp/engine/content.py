@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from routerapp.engine.chat import Chat
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, gc=False):
     """text: last user message; conversation: all text sent upstream, tool arguments and results included; system: system and developer messages."""
 
     text: str

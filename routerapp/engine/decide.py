@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from routerapp.engine.candidates import Survey, names, place_of
 from routerapp.engine.config import Config, pool_of, standing_of
 from routerapp.engine.constraints import NO_CONSTRAINTS, Constraints, parse_constraints
@@ -130,7 +132,7 @@ def _asked(route: Route, inputs: Inputs) -> Constraints:
 
 def _plan_limits(route: Route, constraints: Constraints) -> PlanLimits:
     ceiling = constraints.max_cost_nusd
-    return route.limits if ceiling is None else replace(route.limits, max_cost_nusd=ceiling)
+    return route.limits if ceiling is None else msgspec.structs.replace(route.limits, max_cost_nusd=ceiling)
 
 
 def _pinned_route(

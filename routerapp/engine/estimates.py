@@ -22,8 +22,7 @@ DEFAULT_OUTPUT_TOKENS = 300
 GENERAL_DIMENSION = "accuracy"
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True, gc=False):
     """What a request asks of a model. max_tokens is the caller's own limit on the answer."""
 
     prompt_tokens: int
@@ -36,7 +35,7 @@ class Need:
     tokens_exact: bool = False
 
 
-class Forecast(msgspec.Struct, frozen=True):
+class Forecast(msgspec.Struct, frozen=True, gc=False):
     """What one model would see of one request: tokens in and out, and its quality for the task (None: unknown)."""
 
     input_tokens: int

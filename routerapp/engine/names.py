@@ -6,8 +6,9 @@ auto · router/auto · policy/<slug>[@version] · router-<strategy>-<number> · 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from routerapp.engine.chat import RouterExtras
 from routerapp.engine.config import Config
@@ -30,8 +31,7 @@ class UnknownModel(ValueError):
     """The name means nothing here; the message says which part."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True, gc=False):
     """Exactly one of policy and pinned (deployment slugs, sorted)."""
 
     policy: Policy | None

@@ -32,11 +32,11 @@ class NotReplayable(Exception):
 
 def live_slice(decision: Decision, live: Live) -> Live:
     """The live values this decision read: its candidates and its round-robin weights."""
-    states = live.deployments
+    state_of = live.deployments.get
     deployments = {
-        candidate.deployment: states[candidate.deployment]
+        candidate.deployment: state
         for candidate in decision.candidates
-        if candidate.deployment in states
+        if (state := state_of(candidate.deployment)) is not None
     }
     prefix = f"{decision.policy}/{decision.rule}"
     keys = [key for key in live.round_robin if key == prefix or key.startswith(f"{prefix}/")]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from routerapp.engine.bucketing import pick_share, u, unit_hash
 from routerapp.engine.config import Config
@@ -20,8 +22,7 @@ from routerapp.engine.verdicts import Verdict
 MAX_DEPTH = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, gc=False):
     """rule: of the policy that was asked. use: at the end of the way, None if a sub-policy is missing or too deep.
 
     state_key: policy/rule, then arms and inner rules, as round-robin weights are kept.

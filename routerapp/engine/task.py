@@ -5,10 +5,10 @@ Transparent on purpose: each point has a reason that can be shown. Abstains with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import ahocorasick
+import msgspec
 
 from routerapp.engine.task_words import DEFAULT_TASK_WORDS, TASKS, TaskWords
 
@@ -28,8 +28,7 @@ MANY_DIGITS = 5
 LONG_QUESTION_WEIGHT = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class TaskGuess:
+class TaskGuess(msgspec.Struct, frozen=True, gc=False):
     """confidence: points of the task over all points plus a prior; reasons: the heaviest words and shapes, at most four."""
 
     task: str
@@ -93,8 +92,6 @@ def _is_unspaced(text: str) -> bool:
 def _shapes(text: str, *, has_code: bool, has_math: bool, turns: int) -> list[tuple[str, float, str]]:
     size = len(text)
     asks = text.rstrip().endswith(("?", "？"))
-    opening = text[:LONG_TEXT]
-    numbers = sum(opening.count(digit) for digit in "0123456789")
     found: list[tuple[str, float, str]] = []
     if has_code:
         found.append(("code", 2.0, "shape:code"))
@@ -104,7 +101,7 @@ def _shapes(text: str, *, has_code: bool, has_math: bool, turns: int) -> list[tu
         found.append(("question", 0.6, "shape:short question"))
     if asks and size >= SHORT_TEXT:
         found.append(("reasoning", 1.3, "shape:long question"))
-    if asks and numbers >= MANY_DIGITS and not has_code:
+    if asks and not has_code and _digits(text[:LONG_TEXT]) >= MANY_DIGITS:
         found.append(("math", 0.9, "shape:question with numbers"))
     if size < VERY_SHORT and not asks and not has_code and not has_math:
         found.append(("chat", 0.5, "shape:very short"))
@@ -113,8 +110,13 @@ def _shapes(text: str, *, has_code: bool, has_math: bool, turns: int) -> list[tu
     return found
 
 
+def _digits(text: str) -> int:
+    return sum(text.count(digit) for digit in "0123456789")
+
+
 def _conclude(points: dict[str, float], reasons: dict[str, tuple[float, str]]) -> TaskGuess:
-    best = max(TASKS, key=lambda task: (points[task], -TASKS.index(task)))
+    # The first of the tasks with the most points: max keeps the order of TASKS.
+    best = max(TASKS, key=points.__getitem__)
     confidence = round(points[best] / (sum(points.values()) + PRIOR_POINTS), 2)
     if points[best] < LEAST_POINTS or confidence < LEAST_CONFIDENCE:
         return TaskGuess("unknown", confidence, ())

@@ -1,6 +1,7 @@
 """The engine's values: what goes into a decision and what comes out. Recorded formats: add fields with defaults, never rename.
 
 Money is integer nano-dollars (_nusd); prices integer nano-dollars per million tokens; instants are integer Unix milliseconds (_ms of UTC).
+What is made for each request is a struct, which costs a fifth of a frozen dataclass; what configuration makes once is a dataclass.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from routerapp.engine.verdicts import Verdict
 ENGINE_VERSION = "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(msgspec.Struct, frozen=True, gc=False):
     """Core facts read from one prompt, computed for every request. Counts are of the whole conversation unless said otherwise."""
 
     prompt_tokens: int = 0
@@ -37,8 +37,7 @@ class Features:
     turns: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
+class RequestFacts(msgspec.Struct, frozen=True, gc=False):
     """What a rule may read besides the prompt. user and unit are keyed hashes, never the caller's own strings."""
 
     model: str = "auto"
@@ -46,8 +45,8 @@ class RequestFacts:
     key: str | None = None
     team: str | None = None
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
     stream: bool = False
     max_tokens: int | None = None
     needs_json_schema: bool = False
@@ -57,8 +56,7 @@ class RequestFacts:
     prompt_unit: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(msgspec.Struct, frozen=True, gc=False):
     """Everything about one request that decide() may read. observations: leaf_id -> truth of a content leaf.
 
     request_constraints, only, fallbacks: what the caller's extras narrow to; validated by serving.
@@ -67,11 +65,11 @@ class Inputs:
 
     features: Features
     facts: RequestFacts
-    observations: Mapping[str, bool] = field(default_factory=dict)
-    request_constraints: Mapping[str, Any] = field(default_factory=dict)
+    observations: Mapping[str, bool] = {}
+    request_constraints: Mapping[str, Any] = {}
     only: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
-    objective: Mapping[str, float] = field(default_factory=dict)
+    objective: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +138,7 @@ class Evidence:
     expected_output_tokens: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveDeployment:
+class LiveDeployment(msgspec.Struct, frozen=True, gc=False):
     """Live values of one deployment at the instant of the decision. breaker: closed, open or half_open."""
 
     in_flight: int = 0
@@ -155,24 +152,23 @@ class LiveDeployment:
     requests_left: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(msgspec.Struct, frozen=True, gc=False):
     """Live state read by one decision. round_robin: state key (rule id, or rule id/arm) -> deployment -> smooth weight."""
 
-    deployments: Mapping[str, LiveDeployment] = field(default_factory=dict)
-    round_robin: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    deployments: Mapping[str, LiveDeployment] = {}
+    round_robin: Mapping[str, Mapping[str, int]] = {}
     budget_left_nusd: int | None = None
 
 
-class Estimate(msgspec.Struct, frozen=True):
-    """A struct, as Candidate: a decision makes fifty of each, and a frozen dataclass costs ten times as much to make."""
+class Estimate(msgspec.Struct, frozen=True, gc=False):
+    """What one candidate would cost and take; None is unknown."""
 
     cost_nusd: int | None = None
     ttft_ms: float | None = None
     output_tokens: int | None = None
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A deployment the rule could reach, with its score terms or the reason it is out. probability_kind: exact, numeric, deterministic."""
 
     deployment: str
@@ -186,8 +182,7 @@ class Candidate(msgspec.Struct, frozen=True):
     estimate: Estimate = Estimate()
 
 
-@dataclass(frozen=True, slots=True)
-class PlanStep:
+class PlanStep(msgspec.Struct, frozen=True, gc=False):
     """role: primary or fallback (hedge, escalation and shadow are reserved). start_when: now, failed_before_first_byte."""
 
     deployment: str
@@ -195,8 +190,7 @@ class PlanStep:
     start_when: str = "now"
 
 
-@dataclass(frozen=True, slots=True)
-class PlanLimits:
+class PlanLimits(msgspec.Struct, frozen=True, gc=False):
     """One deadline and one cost ceiling span the whole plan; retries is per deployment."""
 
     connect_ms: int = 5_000
@@ -207,26 +201,23 @@ class PlanLimits:
     max_cost_nusd: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(msgspec.Struct, frozen=True, gc=False):
     name: str
     arm: str
     unit: str
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class TraceStep:
+class TraceStep(msgspec.Struct, frozen=True, gc=False):
     """Why, as data. because never quotes prompt text: only numbers, codes, names from configuration and leaf ids."""
 
     stage: str
     subject: str
     verdict: Verdict
-    because: Mapping[str, Any] = field(default_factory=dict)
+    because: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """outcome: routed, rejected or no_candidate. policy_version 0 is a draft. constraints: the merged document every attempt is held to."""
 
     outcome: str
@@ -243,30 +234,27 @@ class Decision:
     candidates: tuple[Candidate, ...] = ()
     plan: tuple[PlanStep, ...] = ()
     limits: PlanLimits = PlanLimits()
-    constraints: Mapping[str, Any] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    constraints: Mapping[str, Any] = {}
+    parameters: Mapping[str, Any] = {}
     experiment: Assignment | None = None
     reject_message: str | None = None
     trace: tuple[TraceStep, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RoundRobinAdvance:
+class RoundRobinAdvance(msgspec.Struct, frozen=True, gc=False):
     """Replace the smooth weights under this state key."""
 
     state_key: str
     weights: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ProbePermit:
+class ProbePermit(msgspec.Struct, frozen=True, gc=False):
     """The primary is a half-open deployment: count one probe in flight until its attempt ends."""
 
     deployment: str
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(msgspec.Struct, frozen=True, gc=False):
     """Count one request in flight on the primary until its attempt ends."""
 
     deployment: str

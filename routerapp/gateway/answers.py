@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -11,6 +10,7 @@ import orjson
 
 from routerapp.gateway.body import ClientGone, Send
 from routerapp.gateway.errors import error_body, error_headers
+from routerapp.providers.alarms import within
 from routerapp.serving.served import Refused
 
 JSON = b"application/json"
@@ -43,8 +43,7 @@ async def send_stream(send: Send, headers: Mapping[str, str], stream: AsyncGener
         await send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *_encoded(headers)]})
         async for event in stream:
             try:
-                async with asyncio.timeout(WRITE_SECONDS):
-                    await send({"type": "http.response.body", "body": event, "more_body": True})
+                await within(WRITE_SECONDS, send({"type": "http.response.body", "body": event, "more_body": True}))
             except TimeoutError:
                 raise ClientGone from None
     await send({"type": "http.response.body", "body": b""})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from routerapp.providers.alarms import within
 from routerapp.serving.served import Refused
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -39,8 +39,7 @@ def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 async def read_body_in_time(headers: dict[str, str], receive: Receive) -> bytes:
     """As read_body; raises Refused 408 when the caller does not send it all in time."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await read_body(headers, receive)
+        return await within(BODY_SECONDS, read_body(headers, receive))
     except TimeoutError:
         raise Refused(408, "body_too_slow", f"The body did not arrive within {BODY_SECONDS} seconds.") from None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from routerapp.engine.chat import Chat
 from routerapp.gateway.answers import send_bytes, send_stream
 from routerapp.gateway.authenticate import CHAT, authenticate, require_scope
@@ -34,5 +36,5 @@ async def read_chat(call: Call) -> Chat:
     """The body as a Chat; `x-router-explain: 1` asks for the trace as router.explain does."""
     chat = parse_chat(await call.body(), call.visible_headers())
     if call.headers.get("x-router-explain") in ("1", "true"):
-        chat = replace(chat, extras=replace(chat.extras, explain=True))
+        chat = msgspec.structs.replace(chat, extras=replace(chat.extras, explain=True))
     return chat

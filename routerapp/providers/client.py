@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -111,7 +112,7 @@ class AiohttpTransport:
                 data=request.body,
                 headers={**_OWN_HEADERS, **headers},
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=None, connect=connect_ms / 1000),
+                timeout=_timeout(connect_ms),
                 trace_request_ctx=timing,
             )
         except (aiohttp.ClientError, OSError, ValueError) as problem:
@@ -219,6 +220,11 @@ class AiohttpUpstream:
         except asyncio.CancelledError:
             self.abort()
             raise
+
+
+@lru_cache(maxsize=100)
+def _timeout(connect_ms: int) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect_ms / 1000)
 
 
 def error_behind(problem: Exception, status: int = 0) -> ProviderError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from routerapp.providers.alarms import within
 
 T = TypeVar("T")
 
@@ -33,35 +35,8 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
-        alarm = _Alarm()
-        timer = asyncio.get_running_loop().call_later(seconds, alarm.ring)
-        try:
-            return await awaitable
-        except asyncio.CancelledError:
-            if alarm.has_rung and alarm.task.uncancel() <= alarm.cancelling:
-                raise TimeoutError from None
-            raise
-        finally:
-            timer.cancel()
-
-
-class _Alarm:
-    """What asyncio.timeout does, in half its time: streams set one for every packet."""
-
-    __slots__ = ("cancelling", "has_rung", "task")
-
-    def __init__(self) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("wait_for needs a task")
-        self.task = task
-        self.cancelling = task.cancelling()
-        self.has_rung = False
-
-    def ring(self) -> None:
-        self.has_rung = True
-        self.task.cancel()
+    def wait_for(self, awaitable: Awaitable[T], seconds: float) -> Coroutine[Any, Any, T]:
+        return within(seconds, awaitable)
 
 
 class VirtualClock:

@@ -21,6 +21,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+# A shorter beginning of a credential tells nobody anything: vendors print as much of it themselves.
+_LEAST_TELLING = 8
+
 
 class ProviderError(Exception):
     """One failed upstream call.
@@ -55,6 +58,18 @@ class ProviderError(Exception):
     @property
     def caller_message(self) -> str:
         return self.words
+
+    def conceal(self, credential: str | None) -> None:
+        """Some upstreams quote the key they were sent; it goes neither into records nor to callers, whole or cut off."""
+        if not credential:
+            return
+        self.message = self.message.replace(credential, "…")
+        for length in range(len(credential) - 1, _LEAST_TELLING - 1, -1):
+            if self.message.endswith(credential[:length]):
+                self.message = self.message[:-length] + "…"
+                break
+        if self.body is not None:
+            self.body = self.body.replace(credential.encode(), "…".encode())
 
 
 class UpstreamRejected(ProviderError):

@@ -21,8 +21,10 @@ class EventSplitter:
 
     def feed(self, packet: bytes) -> list[bytes]:
         """Raises AnswerTooLarge when one event outgrows the limit."""
-        if not self._buffer and packet.endswith(b"\n\n") and packet.count(b"\n\n") == 1 and b"\r" not in packet:
-            return [packet]
+        if not self._buffer and b"\r" not in packet and packet.endswith(b"\n\n"):
+            events = packet.split(b"\n\n")
+            if not events.pop():
+                return [event + b"\n\n" for event in events] if len(events) > 1 else [packet]
         self._buffer += packet
         events = []
         start = 0

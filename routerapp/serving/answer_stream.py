@@ -5,8 +5,6 @@ Nothing is handed out before the first token, so that until then another upstrea
 
 from __future__ import annotations
 
-from collections import deque
-
 from routerapp.engine.chat import Chat
 from routerapp.providers.base import ANSWER_LIMIT_BYTES, ChunkFacts
 from routerapp.providers.errors import AnswerTooLarge, BadAnswer, ProviderError, StreamBroken
@@ -24,7 +22,7 @@ class AnswerStream:
         self._attempt = attempt
         self._choices = _choices_of(chat)
         self._splitter = EventSplitter()
-        self._ready: deque[bytes] = deque()
+        self._ready: list[bytes] = []
         self._error: ProviderError | None = None
         self._size = 0
         self._finished = 0
@@ -40,15 +38,17 @@ class AnswerStream:
                 raise self._error
         self._attempt.ttft_ms = self._attempt.elapsed_ms
 
-    async def next_event(self) -> bytes | None:
-        """None when the upstream properly ended; raises ProviderError after the last good event otherwise."""
+    async def next_events(self) -> bytes | None:
+        """All that is ready, one event or more. None when the upstream properly ended, else ProviderError after the last good event."""
         while not self._ready:
             if self._error is not None:
                 raise self._error
             if self._is_over:
                 return None
             await self._pull(is_first_token=False)
-        return self._ready.popleft()
+        events = self._ready[0] if len(self._ready) == 1 else b"".join(self._ready)
+        self._ready.clear()
+        return events
 
     async def _refuse_whole_answer(self) -> None:
         """An error status, or a whole document where a stream was asked for: an error body, a proxy's page, a server that cannot."""

@@ -3,7 +3,7 @@
     run = attempts.run(PlanJob(...))
     reply = await run.plain()                  # or raises AllFailed
     await run.open_stream()                    # or raises AllFailed; the first token has arrived when it returns
-    async for event in run.events(): ...       # SSE events, never [DONE]; then run.outcome says whether the answer is complete
+    async for events in run.events(): ...      # SSE events, never [DONE]; then run.outcome says whether the answer is complete
     await run.close()                          # always, in a finally: aborts what still runs, harmless otherwise
     run.outcome                                # at any time: status, attempts, tokens, cost
 
@@ -107,13 +107,13 @@ class PlanRun:
                 await self.close()
 
     async def events(self) -> AsyncGenerator[bytes, None]:
-        """Whole SSE events as the upstream sent them, without [DONE] and without the usage event (outcome.usage_event)."""
+        """Whole SSE events as the upstream sent them; what came together stays together. No [DONE], no usage (outcome.usage_event)."""
         if self._stream is None:
             raise RuntimeError("open_stream comes first")
         attempt = self._tried[-1]
         try:
-            while (event := await self._stream.next_event()) is not None:
-                yield event
+            while (events := await self._stream.next_events()) is not None:
+                yield events
             await self._succeed(attempt)
         except ProviderError as error:
             self._fail(attempt, error)
@@ -271,6 +271,7 @@ class PlanRun:
             await attempt.upstream.close()
 
     def _fail(self, attempt: Attempt, error: ProviderError) -> None:
+        error.conceal(attempt.target.credential)
         self._errors.append(error)
         attempt.abort()
         attempt.failed(error)

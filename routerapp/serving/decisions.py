@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import orjson
 from django.db import DatabaseError
 
 from routerapp.engine.types import Decision
@@ -46,11 +47,9 @@ def not_found() -> Refused:
     return Refused(404, "decision_not_found", "There is no such decision.", param="id")
 
 
-def plain_decision(decision: Decision) -> dict[str, Any]:
-    """A Decision as JSON values for a reply."""
-    document: dict[str, Any] = msgspec.to_builtins(decision)
-    document["seed"] = seed_text(decision.seed)
-    return document
+def plain_decision(decision: Decision) -> orjson.Fragment:
+    """A Decision as JSON for a reply."""
+    return orjson.Fragment(msgspec.json.encode(msgspec.structs.replace(decision, seed=seed_text(decision.seed))))
 
 
 def seed_text(seed: int) -> str:

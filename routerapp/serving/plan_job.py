@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from routerapp.engine.chat import Chat
 from routerapp.engine.config import Config
 from routerapp.engine.types import Decision, Effect, Evidence, Inputs
@@ -15,8 +17,7 @@ from routerapp.providers.errors import ProviderError
 from routerapp.store.records import AttemptEnd
 
 
-@dataclass(frozen=True, slots=True)
-class PlanJob:
+class PlanJob(msgspec.Struct, frozen=True):
     """One routed decision to execute.
 
     effects: already applied to the live state; they count the primary's first attempt. target: deployment -> Target, raising when it
@@ -30,7 +31,7 @@ class PlanJob:
     config: Config
     target: Callable[[str], Target]
     on_attempt: Callable[[AttemptEnd], None]
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: Evidence = Evidence()
     effects: Sequence[Effect] = ()
     is_live: bool = True
     budget_left_nusd: int | None = None
@@ -45,8 +46,7 @@ class SkippedStep:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How a plan stands: final once its answer was returned or its stream ended. Tokens and cost are integer sums over the attempts.
 
     status: ok, upstream_error, timeout, cancelled, invalid or no_candidate. deployment: the one that served, else the last one tried.

@@ -5,7 +5,9 @@ The same reading and the same decide as live traffic; besides, every rule is jud
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from routerapp.engine.chat import Chat
 from routerapp.engine.conditions import evaluate
@@ -115,4 +117,4 @@ def _with_observations(inputs: Inputs, chat: Chat, policy: Policy) -> Inputs:
         return inputs
     seen = RequestFacts(metadata=chat.extras.metadata, headers=chat.headers)
     more = Observer(missing).observe(read_content(chat), seen)
-    return replace(inputs, observations={**inputs.observations, **more})
+    return msgspec.structs.replace(inputs, observations={**inputs.observations, **more})

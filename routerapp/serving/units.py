@@ -6,8 +6,9 @@ Order of DESIGN §3: router.sticky_key, session metadata, user, else a fingerpri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from routerapp.engine.chat import Chat
 from routerapp.engine.content import Content
@@ -18,8 +19,7 @@ SESSION_NAMES = ("session_id", "session", "conversation_id", "thread_id")
 FINGERPRINT_CHARACTERS = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class Units:
+class Units(msgspec.Struct, frozen=True, gc=False):
     """kind: sticky_key, session, user, fingerprint or per_request. The rest are keyed hashes or None."""
 
     unit: str | None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from routerapp.providers.base import Usage
 
 BYTES_PER_TOKEN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class CountedUsage:
+class CountedUsage(msgspec.Struct, frozen=True, gc=False):
     """cached_tokens are part of input_tokens; None is not said by the upstream."""
 
     input_tokens: int

@@ -218,7 +218,8 @@ def _interrupted(begin: Begin, attempts: Sequence[AttemptEnd]) -> End:
         output_tokens=output_tokens,
         cached_tokens=_sum(attempts, "cached_tokens"),
         is_usage_estimated=True,
-        cost_nusd=_sum(attempts, "cost_nusd"),
+        # As serving does: one attempt without a price makes the whole unknown, not smaller.
+        cost_nusd=None if any(a.cost_nusd is None for a in attempts) else _sum(attempts, "cost_nusd"),
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from routerapp.engine.breaker import Breaker, BreakerSettings, on_result, state_at
 from routerapp.engine.types import Effect, InFlight, Live, LiveDeployment, ProbePermit, RoundRobinAdvance
 from routerapp.store.limits import CallerLimits, minute_of
@@ -46,10 +48,16 @@ class _Shown(Mapping[str, Value], Generic[Value]):
         self._seen: dict[str, Value] = {}
 
     def __getitem__(self, name: str) -> Value:
+        value: Value | None = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
         value = self._seen.get(name)
         if value is None:
             if name not in self._names:
-                raise KeyError(name)
+                return default
             value = self._seen[name] = self._build(name)
         return value
 
@@ -162,9 +170,8 @@ class LiveState(CallerLimits):
 
     def report(self, now_ms: int) -> dict[str, dict[str, Any]]:
         """Every deployment as plain values, for the heartbeat and /metrics."""
-        names = LiveDeployment.__slots__
         rows = {slug: self._live_deployment(slug, now_ms) for slug in tuple(self._deployments)}
-        return {slug: {name: getattr(row, name) for name in names} for slug, row in rows.items()}
+        return {slug: msgspec.structs.asdict(row) for slug, row in rows.items()}
 
     def _deployment(self, slug: str) -> _Deployment:
         state = self._deployments.get(slug)

@@ -81,6 +81,15 @@
     opened = [...document.querySelectorAll("details[id][open]")].map((details) => details.id);
   });
 
+  // What takes seconds says so, and is not sent twice.
+  document.addEventListener("submit", (event) => {
+    const button = event.target.querySelector("button[data-busy]");
+    if (!button) return;
+    button.disabled = true;
+    button.textContent = button.dataset.busy;
+    announce(button.dataset.busy);
+  });
+
   // Empty fields of a filter form do not belong in the address.
   document.addEventListener("htmx:config:request", (event) => {
     if (!event.target.matches?.("form[data-clean]")) return;

@@ -44,9 +44,10 @@
 
   async function answer(column, signal) {
     const box = column.querySelector("[data-answer]");
-    const shown = view(box);
+    const shown = view(box, column.dataset.chosen);
     const data = new FormData(form);
     data.set("column", column.dataset.column);
+    data.set("seed", column.dataset.seed);
     try {
       const response = await fetch(form.dataset.runUrl, {
         method: "POST",
@@ -77,7 +78,7 @@
     if (rest) yield JSON.parse(rest);
   }
 
-  function view(box) {
+  function view(box, chosen) {
     const text = element("pre", "answer-text");
     const facts = element("p", "answer-facts small muted");
     const seen = {};
@@ -115,6 +116,9 @@
       const { kind, text: _, message: __, ...rest } = event;
       Object.assign(seen, kind === "start" ? { decision: event.decision, model: event.model, provider: event.provider } : rest);
       if (kind !== "text") show();
+      if (kind === "start" && chosen && rest.deployment && rest.deployment !== chosen) {
+        note(`This run went to ${rest.deployment} first: part of the choice is by chance or by load, so it can differ from the decision below.`);
+      }
     }
 
     return { take, note };

@@ -52,9 +52,17 @@ def pages_of_url_conf(names: Mapping[str, Mapping[str, Any]]) -> list[Address]:
 
 
 def every_page(facts: Mapping[str, Any]) -> list[Address]:
-    """facts: draft, empty_draft, key, answered, failed, hostile (see hostile.py)."""
+    """facts: draft, empty_draft, rule, key, answered, failed, hostile (see hostile.py)."""
     draft = {"slug": "company", "draft_id": facts["draft"]}
-    plain = ("overview", "request-list", "password", "policy-list", "policy-create", "language-model-list", "language-model-create")
+    plain = (
+        "overview",
+        "request-list",
+        "password",
+        "policy-list",
+        "policy-create",
+        "language-model-list",
+        "language-model-create",
+    )
     plain += ("dimension-create", "deployment-create", "provider-create", "playground", "key-list", "key-create")
     in_draft = ("draft-detail", "draft-document", "draft-changes", "settings-edit", "default-edit", "rule-create")
     names: dict[str, Mapping[str, Any]] = {
@@ -64,7 +72,7 @@ def every_page(facts: Mapping[str, Any]) -> list[Address]:
         "policy-detail": {"slug": "company"},
         "version-detail": {"slug": "company", "number": 2},
         "version-roll-back": {"slug": "company", "number": 1},
-        "rule-edit": {**draft, "rule_id": "second"},
+        "rule-edit": {**draft, "rule_id": facts["rule"]},
         "deployment-edit": {"slug": "hostile-place"},
         "price-create": {"slug": "hostile-place"},
         "provider-edit": {"slug": "hostile"},

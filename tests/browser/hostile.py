@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.process.product import Product
 
-MARKUP = '<img src=x onerror=alert(1)>"\'&lt;'
+MARKUP = "<img src=x onerror=alert(1)>\"'&lt;"
 SCRIPT = "javascript:alert(1)"
 # Everything has a hostile name; one draft is edited, one policy never published. Prints the addresses' variable parts.
 HOSTILE_WORKSPACE = f"""
@@ -43,7 +43,7 @@ publish_policy.publish_draft(draft.pk, expected_revision=draft.revision, note=ma
 draft = publish_policy.create_draft("company", name=markup, **by)
 document = draft_edits.add_rule(draft.document, {{**rule, "id": "second", "name": script}}, position=1)
 publish_policy.save_draft(draft.pk, document, expected_revision=draft.revision, **by)
-print(json.dumps({{"draft": draft.pk, "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "full_key": key.full_key}}))
+print(json.dumps({{"draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "full_key": key.full_key}}))
 """
 
 
@@ -67,8 +67,15 @@ def ask(product: Product, key: str, **body: Any) -> tuple[int, str]:
 
 def send_traffic(product: Product, key: str) -> tuple[str, str, str]:
     """About forty requests of which some fail; the decision ids of an answered, a failed and a hostile one."""
-    prompts = ("Write a haiku about trains.", "def f(x): return x + 1  # why?", "Translate: guten Morgen", "Mail jo@example.org")
-    answered = [ask(product, product.key, messages=[{"role": "user", "content": f"{prompts[n % 4]} {n}"}]) for n in range(32)]
+    prompts = (
+        "Write a haiku about trains.",
+        "def f(x): return x + 1  # why?",
+        "Translate: guten Morgen",
+        "Mail jo@example.org",
+    )
+    answered = [
+        ask(product, product.key, messages=[{"role": "user", "content": f"{prompts[n % 4]} {n}"}]) for n in range(32)
+    ]
     failed = [ask(product, key, model="hostile-model") for _ in range(3)]
     hostile = [
         ask(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Page, Request, expect
@@ -11,15 +10,20 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Page, Re
 PASSWORD = "correct horse battery"
 WIDTHS = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+# What another width or theme of the same page can spoil.
+LOOK_RULES = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
+LOOKS = {"type": "rule", "values": LOOK_RULES}
 RECORD_VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
-RUN_AXE = """async (tags) => {
-  const found = await axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]});
+RUN_AXE = """async (only) => {
+  const found = await axe.run(document, {runOnly: only, resultTypes: ["violations"], preload: false});
   return found.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 4).map((node) => `${node.target.join(" ")} (${node.failureSummary.split("\\n")[1]?.trim()})`).join("; ")}`);
 }"""
+# Colours fade into a new theme; half way they contrast with nothing.
+SETTLED = "() => new Promise(requestAnimationFrame).then(() => Promise.allSettled(document.getAnimations().map((one) => one.finished)))"
 # The widest thing that sticks out, for the message.
 TOO_WIDE = """() => {
   const room = document.documentElement.clientWidth;
@@ -53,6 +57,13 @@ class Watch:
         if wide:
             self.add(f"scrolls sideways: {wide}")
 
+    def add_axe(self, page: Page, is_seen_before: bool = False) -> None:
+        """Only in a context that bypasses the content security policy: axe is no part of the page."""
+        if not page.evaluate("typeof axe === 'object'"):
+            page.evaluate(AXE.read_text("utf-8"))
+        for problem in page.evaluate(RUN_AXE, LOOKS if is_seen_before else WCAG):
+            self.add(f"axe: {problem}")
+
     def _see_request(self, request: Request) -> None:
         address = urlsplit(request.url)
         if address.netloc != self._home and address.scheme not in ("data", "blob", "about"):
@@ -68,17 +79,9 @@ class Watch:
         dialog.dismiss()
 
 
-def sign_in(page: Page) -> None:
+def sign_in(page: Page, password: str = PASSWORD) -> None:
     page.goto("/sign-in/")
     page.locator("input[name=username]").fill("admin")
-    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("input[name=password]").fill(password)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
-
-
-def axe_problems(page: Page) -> list[str]:
-    """Only in a context that bypasses the content security policy."""
-    if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(AXE.read_text("utf-8"))
-    found: list[Any] = page.evaluate(RUN_AXE, WCAG)
-    return [str(one) for one in found]

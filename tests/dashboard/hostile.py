@@ -13,7 +13,12 @@ ADDRESS = "javascript:alert(1)//"
 CONDITION = {"field": "text", "op": "contains", "value": MARKUP}
 RULES = [
     {"id": "r1", "name": MARKUP, "when": CONDITION, "use": {"reject": MARKUP}},
-    {"id": "r2", "name": ADDRESS, "when": {"not": CONDITION}, "use": {"pool": ["all"], "strategy": {"kind": "fastest"}}},
+    {
+        "id": "r2",
+        "name": ADDRESS,
+        "when": {"not": CONDITION},
+        "use": {"pool": ["all"], "strategy": {"kind": "fastest"}},
+    },
 ]
 
 
@@ -42,7 +47,10 @@ def a_hostile_workspace(folder: Path) -> list[str]:
         {"model": MARKUP, "is_priced": False},
     )
     spoken = factories.a_request(
-        requested_model=MARKUP, deployment=MARKUP, chat={"messages": [{"role": "user", "content": MARKUP}]}, answer=MARKUP
+        requested_model=MARKUP,
+        deployment=MARKUP,
+        chat={"messages": [{"role": "user", "content": MARKUP}]},
+        answer=MARKUP,
     )
     factories.an_attempt(spoken, error_class="BadAnswer", error_message=MARKUP)
     return [*ids, spoken.id]

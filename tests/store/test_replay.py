@@ -1,4 +1,3 @@
-import dataclasses
 import zlib
 
 import msgspec
@@ -145,7 +144,7 @@ def test_unobserved_content_is_unknown_not_guessed(policy):
 
 def test_a_draft_is_not_kept(policy):
     decision = record()
-    draft = canonical_bytes(dataclasses.replace(decision, policy_version=0))
+    draft = canonical_bytes(msgspec.structs.replace(decision, policy_version=0))
     DecisionTrace.objects.update(document=zlib.compress(draft))
 
     assert code_of(replay_request("r1")) == "version_gone"

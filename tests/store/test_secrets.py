@@ -1,4 +1,5 @@
 import dataclasses
+import hmac
 
 import pytest
 from django.conf import settings
@@ -10,6 +11,7 @@ from routerapp.store.secrets import (
     check_canary,
     decrypt,
     decrypt_credential,
+    derived_key,
     encrypt,
     encrypt_credential,
     hash_key,
@@ -80,3 +82,8 @@ def test_a_foreign_data_folder_is_refused_with_the_file_to_look_at(request):
 
     with pytest.raises(WrongDataFolder, match=str(settings.DATA_DIR / "root.key")):
         check_canary()
+
+
+@pytest.mark.parametrize("text", ["", "a", "ü" * 40, "long " * 500])
+def test_a_keyed_hash_is_hmac_sha_256(text):
+    assert keyed_hash("unit", text) == hmac.digest(derived_key("hash/unit"), text.encode(), "sha256").hex()

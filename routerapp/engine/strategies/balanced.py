@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from math import log
 from typing import Any
 
@@ -80,7 +81,7 @@ def rank_balanced(options: list[Option], parameters: Balanced, moment: Moment) -
             option.live.success_ewma,
         )
         if quality is None or cost_nusd is None or ttft_ms is None or success is None:
-            option.detail = {"assumed": _assumed(option)}
+            option.detail = _ASSUMED[quality is None, cost_nusd is None, ttft_ms is None, success is None]
         quality_term = quality_weight * (UNKNOWN_QUALITY if quality is None else quality)
         cost_term = 0.0 if cost_nusd is None else cost_weight * place_cost(cost_nusd)
         latency_term = latency_weight * (UNKNOWN_LATENCY if ttft_ms is None else place_latency(ttft_ms))
@@ -99,9 +100,11 @@ def _best_first(option: Option) -> tuple[float, str]:
     return (-(option.score or 0.0), option.slug)
 
 
-def _assumed(option: Option) -> list[str]:
-    known = (option.quality, option.cost_nusd, option.ttft_ms, option.live.success_ewma)
-    return [term for term, value in zip(TERMS, known, strict=True) if value is None]
+# which terms are unknown -> the detail that names them; never changed, so all candidates share them
+_ASSUMED: dict[tuple[bool, ...], Mapping[str, Any]] = {
+    unknown: {"assumed": [term for term, is_unknown in zip(TERMS, unknown, strict=True) if is_unknown]}
+    for unknown in product((False, True), repeat=len(TERMS))
+}
 
 
 def _parse(section: Section) -> Balanced:

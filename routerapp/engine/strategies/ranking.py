@@ -21,7 +21,7 @@ from routerapp.engine.types import (
 from routerapp.engine.verdicts import Verdict
 
 
-class Option(msgspec.Struct):
+class Option(msgspec.Struct, gc=False):
     """One eligible deployment while it is being ranked; position is its place in the pool as written.
 
     A struct, not a dataclass: fifty of them are made for each decision. The strategy fills in the last five fields.
@@ -44,8 +44,7 @@ class Option(msgspec.Struct):
     probability: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """The rest of what a strategy may read. state_key names the round-robin weights it owns."""
 
     seed: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 import sys
 import time
@@ -35,6 +36,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # Sessions, hashes and records are nobody else's on this machine, whatever folder they are told to be in.
+        os.umask(0o077)
         environment = settings.ENVIRONMENT
         manage = Path(settings.BASE_DIR) / "manage.py"
         try:
