@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -45,8 +45,8 @@ def read_prompts() -> list[dict[str, Any]]:
     return prompts
 
 
-def seed_demo(requests: int = REQUESTS) -> int:
-    """Returns how many sample requests are in the database. Run again after an interruption it starts its traffic anew."""
+def seed_demo(requests: int = REQUESTS, say: Callable[[int], None] = lambda count: None) -> int:
+    """Returns how many sample requests are in the database; say hears how many were asked so far. Run again after an interruption it starts its traffic anew."""
     now = timezone.now()
     if not Policy.objects.filter(is_sample=True).exists():
         with transaction.atomic():
@@ -59,7 +59,7 @@ def seed_demo(requests: int = REQUESTS) -> int:
         read_prompts(), names, count=requests, from_ms=from_ms, to_ms=to_ms, draw=random.Random(SEED)
     )
     with _draining_meanwhile():
-        uvloop.run(run_traffic(snapshot, arrivals, settings.DATA_DIR, from_ms))
+        uvloop.run(run_traffic(snapshot, arrivals, settings.DATA_DIR, from_ms, say))
     with Drainer("default", settings.DATA_DIR) as drainer:
         while drainer.drain_once():
             continue

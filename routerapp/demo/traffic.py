@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from routerapp.store.snapshot import Snapshot
 
 ORIGIN = "sample"
 SEED = 20_260
+SAY_EVERY = 4_000
 
 
 class SampleLive(LiveState):
@@ -30,8 +31,10 @@ class SampleLive(LiveState):
         super().attempt_ended(deployment, now_ms, **{**facts, "is_live": True})
 
 
-async def run_traffic(snapshot: Snapshot, arrivals: Iterable[Arrival], data_dir: Path, start_ms: int) -> int:
-    """Serve every arrival at its moment, one after the other; returns how many were asked."""
+async def run_traffic(
+    snapshot: Snapshot, arrivals: Iterable[Arrival], data_dir: Path, start_ms: int, say: Callable[[int], None]
+) -> int:
+    """Serve every arrival at its moment, one after the other; tells and returns how many were asked."""
     clock = VirtualClock(start_ms)
     draw = random.Random(SEED)
     simulated = SimulatedTransport(clock, SEED)
@@ -49,6 +52,8 @@ async def run_traffic(snapshot: Snapshot, arrivals: Iterable[Arrival], data_dir:
         clock.move_to(max(arrival.at_ms, clock.now_ms()))
         await _ask(runtime, arrival, callers[arrival.team])
         count += 1
+        if count % SAY_EVERY == 0:
+            say(count)
     await runtime.close()
     return count
 

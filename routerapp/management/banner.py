@@ -20,10 +20,12 @@ def keep_first_key(environment: Environment, start: FirstStart) -> Path:
 
 
 def first_words(start: FirstStart) -> str:
-    """The admin's password, said the moment it exists: what follows may be interrupted. Empty from the second start on."""
-    if start.admin_password is None:
+    """Who to sign in as, said the moment it exists: what follows may be interrupted. Empty from the second start on."""
+    if start.api_key is None:
         return ""
-    return f"\nSign in as   admin\nPassword     {start.admin_password}   (shown only now; write it down)\n\n"
+    password = start.admin_password
+    told = f"{password}   (shown only now; write it down)" if password else "the one in SIGNALBOX_ADMIN_PASSWORD"
+    return f"\nSign in as   admin\nPassword     {told}\n\n"
 
 
 def banner(environment: Environment, key_file: Path) -> str:

@@ -50,6 +50,8 @@ class Supervisor:
         self._read_end, self._write_end = os.pipe()
         os.set_inheritable(self._read_end, True)
         self._is_stopping = False
+        # During set-up a child that cannot start is a fault to report; later it is restarted for as long as it takes.
+        self.gives_up = True
 
     def start(self) -> None:
         signal.signal(signal.SIGINT, self._on_signal)
@@ -68,7 +70,7 @@ class Supervisor:
             time.sleep(TICK_SECONDS)
 
     def tick(self) -> None:
-        """Look at each child once. Raises ChildKeepsFailing when a child cannot get through its first seconds five times."""
+        """Look at each child once. Raises ChildKeepsFailing, while gives_up, when one ended five times right after its start."""
         now = time.monotonic()
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
@@ -91,7 +93,7 @@ class Supervisor:
         child.failures = 1 if was_steady else child.failures + 1
         code = child.process.returncode
         sys.stderr.write(f"signalbox: {child.name} ended with {code}; starting it again\n")
-        if child.failures >= 5:
+        if child.failures >= 5 and self.gives_up:
             raise ChildKeepsFailing(f"{child.name} ended {child.failures} times right after its start")
         child.process = None
         child.restart_at = now + min(RESTART_FIRST_SECONDS * 2 ** (child.failures - 1), RESTART_MOST_SECONDS)

@@ -10,7 +10,9 @@ from django.db import models
 from routerapp.serving.refusals import invalid
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\Z")
-RESERVED = frozenset({"auto", "router", "policy", "all", "default_policy", "new"})
+RESERVED = frozenset(
+    {"auto", "router", "policy", "all", "default_policy", "new", "providers", "deployments", "dimensions", "models"}
+)
 MAX_SLUG = 60
 
 

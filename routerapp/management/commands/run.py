@@ -50,6 +50,7 @@ class Command(BaseCommand):
             _wait_until_ready(supervisor, environment.host, environment.port)
             if not supervisor.is_stopping:
                 _say(banner(environment, key_file))
+            supervisor.gives_up = False
             supervisor.watch()
         except (ChildKeepsFailing, WrongDataFolder) as error:
             raise CommandError(str(error)) from None
@@ -117,7 +118,7 @@ def _seed_demo() -> None:
 
     _say("Making the demo workspace: thirty days of sample traffic …\n")
     began = time.monotonic()
-    rows = seed_demo()
+    rows = seed_demo(say=lambda count: _say(f"  {count:,} …\n"))
     _say(f"  {rows:,} sample requests in {time.monotonic() - began:.0f} s\n")
 
 
