@@ -123,8 +123,18 @@ def test_every_received_answer_has_exactly_one_row_and_sums_agree(tmp_path, caps
         check_sums(product)
 
 
+CHART = """
+import time, django; django.setup()
+from routerapp.store.overview import overview
+from routerapp.store.reports import Range
+now_ms = int(time.time() * 1000)
+totals = overview(Range(now_ms - 3_600_000, now_ms + 60_000)).totals
+print(totals.cost_nusd, totals.requests)
+"""
+
+
 def check_sums(product: Product) -> None:
-    """Attempts, requests, every granularity of both rollups, as integers."""
+    """Attempts, requests, every granularity of both rollups and what the overview's charts show, as integers."""
     [(attempts,)] = rows(product, "SELECT sum(cost_nusd) FROM attempt")
     [(requests, count)] = rows(product, "SELECT sum(cost_nusd), count(*) FROM routed_request")
     assert attempts == requests
@@ -132,3 +142,4 @@ def check_sums(product: Product) -> None:
         where = f"WHERE granularity = '{granularity}'"
         assert rows(product, f"SELECT sum(cost_nusd) FROM attempt_rollup {where}") == [(attempts,)]
         assert rows(product, f"SELECT sum(cost_nusd), sum(n) FROM request_rollup {where}") == [(requests, count)]
+    assert product.run_python(CHART).split() == [str(attempts), str(count)]
