@@ -117,6 +117,46 @@ def _cost_by_model(report: Report) -> Chart:
     return Chart("cost-by-model", "Cost over time by model", unit, finding, figure, columns, rows, exact, columns)
 
 
+def _saved(report: Report) -> Chart:
+    """What was paid and what was saved: together the baseline, where both are known."""
+    times = [_time(point.starts_at_ms, report.step_ms) for point in report.over_time]
+    values = {"paid": [p.cost_nusd for p in report.over_time], "saved": [p.saved_nusd for p in report.over_time]}
+    dollars = {name: [nusd / 1e9 for nusd in column] for name, column in values.items()}
+    figure = figures.stacked_bars(times, dollars, {"tickprefix": "$"})
+    totals = report.totals
+    finding = "No request has a known baseline."
+    if totals.baseline_n and totals.saved_share is not None:
+        finding = f"{money(totals.saved_nusd)} saved, {share(totals.saved_share)} of what the dearest eligible model would have cost."
+    columns = ("Time (UTC)", "Paid", "Saved")
+    rows, exact = _table(times, values, money), _table(times, values, format_usd)
+    unit = f"dollars per {_step(report)}"
+    names = ("time", "paid_usd", "saved_usd")
+    return Chart("saved", "Saved against baseline over time", unit, finding, figure, columns, rows, exact, names)
+
+
+def _success(report: Report) -> Chart:
+    times = [_time(point.starts_at_ms, report.step_ms) for point in report.over_time]
+    points = [point.success for point in report.over_time]
+    shares = [None if one.share is None else round(100 * one.share, 3) for one in points]
+    figure = figures.lines(times, {"success": shares}, {"ticksuffix": " %"}, is_from_zero=False)
+    rows = tuple(
+        (time, "unknown" if one.share is None else share(one.share), count(one.ok), count(one.judged))
+        for time, one in zip(times, points, strict=True)
+    )
+    exact = tuple((time, one.share, one.ok, one.judged) for time, one in zip(times, points, strict=True))
+    total = report.totals.success
+    finding = "Nothing judged."
+    if total.share is not None:
+        worst = min(range(len(points)), key=lambda place: 1.0 if shares[place] is None else points[place].share or 0.0)
+        finding = f"{share(total.share)} of {plural(total.judged, 'request,requests')} were answered."
+        if total.ok < total.judged:
+            finding += f" Worst: {_in_words(times[worst])}, {share(points[worst].share or 0.0)}."
+    columns = ("Time (UTC)", "Success", "Succeeded", "Judged")
+    unit = f"share of requests, per {_step(report)}"
+    names = ("time", "success", "succeeded", "judged")
+    return Chart("success", "Success over time", unit, finding, figure, columns, rows, exact, names)
+
+
 def _over_time(chart_id: str, title: str, words: str, of: Callable[[Any], Percentiles]) -> Callable[[Report], Chart]:
     def draw(report: Report) -> Chart:
         times = [_time(point.starts_at_ms, report.step_ms) for point in report.over_time]
@@ -297,6 +337,8 @@ def _seconds(ms: float | None) -> float | None:
 CHARTS: Mapping[str, Callable[[Report], Chart]] = {
     "requests-by-model": _requests_by_model,
     "cost-by-model": _cost_by_model,
+    "saved": _saved,
+    "success": _success,
     "latency": _over_time("latency", "Latency over time", "answers came", lambda one: one.latency),
     "ttft": _over_time("ttft", "Time to first token over time", "first tokens came", lambda one: one.ttft),
     "success-per-model": _success_per_model,

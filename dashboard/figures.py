@@ -27,7 +27,13 @@ def stacked_bars(times: Sequence[str], series: Mapping[str, Sequence[float]], ax
     return {"data": data, "layout": {"barmode": "stack", "bargap": 0.18, "hovermode": "x unified", "yaxis": dict(axis)}}
 
 
-def lines(times: Sequence[str], series: Mapping[str, Sequence[float | None]], axis: Mapping[str, Any]) -> Figure:
+def lines(
+    times: Sequence[str],
+    series: Mapping[str, Sequence[float | None]],
+    axis: Mapping[str, Any],
+    *,
+    is_from_zero: bool = True,
+) -> Figure:
     """A missing value is a gap, never a zero. The first line is the firm one."""
     data = [
         {
@@ -46,7 +52,10 @@ def lines(times: Sequence[str], series: Mapping[str, Sequence[float | None]], ax
         }
         for place, (name, values) in enumerate(series.items())
     ]
-    return {"data": data, "layout": {"hovermode": "x unified", "yaxis": dict(axis, rangemode="tozero")}}
+    return {
+        "data": data,
+        "layout": {"hovermode": "x unified", "yaxis": dict(axis, rangemode="tozero" if is_from_zero else "normal")},
+    }
 
 
 def bars(names: Sequence[str], values: Sequence[float], axis: Mapping[str, Any], texts: Sequence[str]) -> Figure:

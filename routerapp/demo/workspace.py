@@ -57,6 +57,8 @@ def outage_window(catalog: Mapping[str, Any], now: datetime) -> tuple[int, int]:
     """(from, to) of the outage in history, Unix milliseconds."""
     outage = catalog["outage"]
     day = (now - timedelta(days=outage["days_ago"])).replace(hour=0, minute=0, second=0, microsecond=0)
+    # On a working day: at the weekend hardly anybody would have noticed.
+    day -= timedelta(days=max(0, day.weekday() - 4))
     start = day + timedelta(hours=outage["from_hour"])
     return _ms(start), _ms(start + timedelta(hours=outage["hours"]))
 

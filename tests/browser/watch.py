@@ -22,8 +22,11 @@ RUN_AXE = """async (only) => {
   const found = await axe.run(document, {runOnly: only, resultTypes: ["violations"], preload: false});
   return found.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 4).map((node) => `${node.target.join(" ")} (${node.failureSummary.split("\\n")[1]?.trim()})`).join("; ")}`);
 }"""
-# Colours fade into a new theme; half way they contrast with nothing.
-SETTLED = "() => new Promise(requestAnimationFrame).then(() => Promise.allSettled(document.getAnimations().map((one) => one.finished)))"
+# Colours fade into a new theme; half way they contrast with nothing. What is hidden on a phone may never end its fading.
+SETTLED = """() => Promise.race([
+  new Promise(requestAnimationFrame).then(() => Promise.allSettled(document.getAnimations().map((one) => one.finished))),
+  new Promise((resolve) => setTimeout(resolve, 400)),
+])"""
 # The widest thing that sticks out, for the message.
 TOO_WIDE = """() => {
   const room = document.documentElement.clientWidth;

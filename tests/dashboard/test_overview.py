@@ -44,7 +44,7 @@ def test_each_chart_has_a_finding_a_table_a_csv_and_its_data(viewer, tmp_path):
     record_traffic(tmp_path, {}, {"model": "gpt-large"})
     page = viewer.get("/?range=24h")
 
-    assert len(page.context["charts"]) == 8
+    assert len(page.context["charts"]) == 10
     for chart in page.context["charts"]:
         assert chart.finding.endswith(".")
         assert f'id="{chart.data_id}"' in page.text
