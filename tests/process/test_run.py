@@ -69,6 +69,34 @@ def test_no_key_is_in_what_was_printed_but_the_password_shown_once(started):
     assert started.key not in started.printed()
 
 
+RECOUNT = """
+import json, time, zlib, django; django.setup()
+from zoneinfo import ZoneInfo
+import msgspec
+from routerapp.engine.conditions import evaluate, parse_condition
+from routerapp.engine.types import Inputs
+from routerapp.models import DecisionInputs
+from routerapp.store.matches import count_matches
+document = {"any": [{"field": "task", "op": "in", "value": ["code", "math"]}, {"field": "complexity", "op": "gte", "value": 0.5}]}
+began = time.perf_counter(); count_matches(document); cold = time.perf_counter() - began
+began = time.perf_counter(); count = count_matches(document); warm = time.perf_counter() - began
+condition, zone, matched, total = parse_condition(document, "when"), ZoneInfo("UTC"), 0, 0
+for at_ms, raw in DecisionInputs.objects.order_by("-at_ms", "-request_id").values_list("at_ms", "document")[:10_000]:
+    inputs = msgspec.convert(json.loads(zlib.decompress(bytes(raw)))["inputs"], Inputs)
+    matched += evaluate(condition, inputs, at_ms, zone) is True
+    total += 1
+print(json.dumps([count.matched, count.total, matched, total, cold, warm]))
+"""
+
+
+def test_a_match_count_over_the_newest_10_000_equals_a_recount(started):
+    counted, of, recounted, total, cold, warm = json.loads(started.run_python(RECOUNT))
+    print(f"{counted} of {of} match; counted in {cold * 1000:.0f} ms the first time, {warm * 1000:.0f} ms after")
+
+    assert (counted, of) == (recounted, total)
+    assert 0 < counted < of == 10_000
+
+
 def test_a_second_supervisor_on_the_same_folder_is_refused(started):
     done = subprocess.run(
         [sys.executable, "manage.py", "run"],
