@@ -1,5 +1,6 @@
 // The policy editor: buttons inside a rule's form edit it on the server and swap the fields; focus and open parts survive.
 (() => {
+  const TYPING_PAUSE_MS = 350;
   const form = document.querySelector("[data-rule-form]");
   let isDirty = false;
 
@@ -43,13 +44,37 @@
       event.preventDefault();
       press(button.value, button.id);
     });
+    // A list chosen by typing its words is redrawn when the typing has paused: redrawn sooner it would forget the letters so far.
+    let lastLetterAt = -Infinity;
+    let waiting;
+    let timer;
+    const settle = () => {
+      clearTimeout(timer);
+      const act = waiting;
+      waiting = undefined;
+      act?.();
+    };
+    const settleSoon = () => {
+      clearTimeout(timer);
+      timer = setTimeout(settle, TYPING_PAUSE_MS);
+    };
+    form.addEventListener("keydown", (event) => {
+      if (!event.target.matches("select") || event.key.length !== 1) return;
+      lastLetterAt = event.timeStamp;
+      if (waiting) settleSoon();
+    });
+    form.addEventListener("focusout", settle);
     form.addEventListener("change", (event) => {
       isDirty = true;
       const part = event.target.closest("[data-press-on-change]");
       if (!part) return;
       const what = part.dataset.pressOnChange;
-      if (!what) press(`show:${part.name}`, part.id);
-      else if (part.value) press(what, part.id);
+      waiting = () => {
+        if (!what) press(`show:${part.name}`, part.id);
+        else if (part.value) press(what, part.id);
+      };
+      if (event.timeStamp - lastLetterAt < TYPING_PAUSE_MS) settleSoon();
+      else settle();
     });
     form.addEventListener("input", () => (isDirty = true));
     form.addEventListener("submit", () => (isDirty = false));

@@ -62,8 +62,10 @@ def add_rule(page: Page) -> None:
     tab_to(page, "What to look at")
     page.keyboard.type("last user")
     expect(page.get_by_label("How to compare")).to_be_visible()
-    page.wait_for_timeout(500)
+    expect(page.get_by_label("What to look at")).to_have_value("text")
+    page.wait_for_timeout(1_000)
     assert focused(page).startswith("What to look at"), "a changed list keeps its focus"
+    assert page.get_by_label("What to look at").input_value() == "text", "typing on is not cut by the redrawing"
     tab_to(page, "Value")
     page.keyboard.type("night train")
     tab_to(page, "Save the rule")
