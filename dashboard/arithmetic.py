@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from routerapp.engine.money import attempt_cost
+from routerapp.engine.money import NUSD_PER_USD, attempt_cost
 from routerapp.engine.types import Price
 from routerapp.models import AttemptRow, RoutedRequest
 
-NUSD_PER_USD = Decimal(1_000_000_000)
 TOKENS_PER_PRICE = 1_000_000
 
 

@@ -6,11 +6,10 @@ from typing import Any
 
 from django import template
 
-from routerapp.engine.money import format_usd
+from routerapp.engine.money import NUSD_PER_USD, format_usd
 
 register = template.Library()
 UNKNOWN = "unknown"
-NUSD = Decimal(1_000_000_000)
 
 
 @register.filter
@@ -18,7 +17,7 @@ def money(nusd: int | None) -> str:
     """At a glance: cents from a dollar up, else three digits that count. $1.23, $0.00412."""
     if nusd is None:
         return UNKNOWN
-    sign, amount = ("−" if nusd < 0 else ""), abs(Decimal(nusd)) / NUSD
+    sign, amount = ("−" if nusd < 0 else ""), abs(Decimal(nusd)) / NUSD_PER_USD
     if amount == 0:
         return "$0.00"
     if amount >= 1:
