@@ -54,6 +54,7 @@ class RequestFacts(msgspec.Struct, frozen=True, gc=False):
     unit_kind: str = "per_request"
     tenant_unit: str | None = None
     prompt_unit: str | None = None
+    endpoint: str = "chat"
 
 
 class Inputs(msgspec.Struct, frozen=True, gc=False):
@@ -93,6 +94,7 @@ class LanguageModelFacts:
     has_vision: bool = False
     has_json_schema: bool = False
     has_streaming: bool = True
+    modality: str = "chat"
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -112,8 +114,20 @@ class DeploymentFacts:
     prices: tuple[Price, ...] = ()
     max_in_flight: int | None = None
     requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     is_enabled: bool = True
     is_draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AllowanceFacts:
+    """Limits of one team or one end user; None is no limit. Days and months are of UTC."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_parallel: int | None = None
+    daily_spend_nusd: int | None = None
+    monthly_spend_nusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,9 @@ class CallerFacts:
     default_policy: str | None = None
     requests_per_minute: int | None = None
     daily_spend_nusd: int | None = None
+    tokens_per_minute: int | None = None
+    max_parallel: int | None = None
+    monthly_spend_nusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +167,27 @@ class LiveDeployment(msgspec.Struct, frozen=True, gc=False):
     reopens_at_ms: int | None = None
     probes_in_flight: int = 0
     requests_left: int | None = None
+    tokens_left: int | None = None
+
+
+class LastServed(msgspec.Struct, frozen=True, gc=False):
+    """Which deployment answered this request's unit last, and how many prompt tokens its cache may hold of it."""
+
+    deployment: str
+    prompt_tokens: int = 0
+    at_ms: int = 0
 
 
 class Live(msgspec.Struct, frozen=True, gc=False):
-    """Live state read by one decision. round_robin: state key (rule id, or rule id/arm) -> deployment -> smooth weight."""
+    """Live state read by one decision. round_robin: state key (rule id, or rule id/arm) -> deployment -> smooth weight.
+
+    budget_left_nusd: the least that key, team and user have left. last_served: of the request's unit, for sticky rules.
+    """
 
     deployments: Mapping[str, LiveDeployment] = {}
     round_robin: Mapping[str, Mapping[str, int]] = {}
     budget_left_nusd: int | None = None
+    last_served: LastServed | None = None
 
 
 class Estimate(msgspec.Struct, frozen=True, gc=False):
@@ -183,7 +213,9 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class PlanStep(msgspec.Struct, frozen=True, gc=False):
-    """role: primary or fallback (hedge, escalation and shadow are reserved). start_when: now, failed_before_first_byte."""
+    """role: primary, fallback or hedge (escalation and shadow are reserved). start_when: now, failed_before_first_byte or
+    no_first_token (a hedge: limits.hedge_after_ms after the primary was asked).
+    """
 
     deployment: str
     role: str
@@ -199,6 +231,20 @@ class PlanLimits(msgspec.Struct, frozen=True, gc=False):
     total_ms: int = 300_000
     retries: int = 1
     max_cost_nusd: int | None = None
+    hedge_after_ms: int | None = None
+
+
+class Handling(msgspec.Struct, frozen=True, gc=False):
+    """What serving does with a routed request besides asking the plan.
+
+    cache_ttl_seconds: answer equal requests from the exact cache for so long; None is off. unsupported: refuse or drop what an upstream
+    cannot express. keep_content: off or redacted; content_days: how long kept content stays, None as the installation says.
+    """
+
+    cache_ttl_seconds: int | None = None
+    unsupported: str = "refuse"
+    keep_content: str = "off"
+    content_days: int | None = None
 
 
 class Assignment(msgspec.Struct, frozen=True, gc=False):
@@ -239,6 +285,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     experiment: Assignment | None = None
     reject_message: str | None = None
     trace: tuple[TraceStep, ...] = ()
+    handling: Handling = Handling()
 
 
 class RoundRobinAdvance(msgspec.Struct, frozen=True, gc=False):

@@ -1,6 +1,14 @@
 """Tables, one file a concept. Import them from here."""
 
-from routerapp.models.access import APIKey, Role, Team, User
+from routerapp.models.access import APIKey, EndUserAllowance, Role, Team, User
+from routerapp.models.alerts import (
+    AlertChannel,
+    AlertChannelKind,
+    AlertIncident,
+    AlertKind,
+    AlertMessage,
+    AlertRule,
+)
 from routerapp.models.audit import AuditEvent
 from routerapp.models.catalog import (
     Alias,
@@ -10,6 +18,7 @@ from routerapp.models.catalog import (
     Dimension,
     HealthCheck,
     LanguageModel,
+    Modality,
     Price,
     Provider,
     ProviderKind,
@@ -19,6 +28,7 @@ from routerapp.models.experiments import Arm, Experiment, ExperimentState
 from routerapp.models.jobs import Job, JobState
 from routerapp.models.policies import Draft, Policy, PolicyVersion, Rule
 from routerapp.models.revisions import ConfigRevision, EvidenceRevision, InstallationState, WorkerReport
+from routerapp.models.sign_in import ExternalIdentity, Invitation, RecoveryCode, SecondFactor
 from routerapp.models.traffic import (
     AttemptRollup,
     AttemptRow,
@@ -38,6 +48,12 @@ from routerapp.models.traffic import (
 
 __all__ = [
     "APIKey",
+    "AlertChannel",
+    "AlertChannelKind",
+    "AlertIncident",
+    "AlertKind",
+    "AlertMessage",
+    "AlertRule",
     "Alias",
     "Arm",
     "AttemptRollup",
@@ -52,28 +68,34 @@ __all__ = [
     "Deployment",
     "Dimension",
     "Draft",
+    "EndUserAllowance",
     "EvidenceRevision",
     "Experiment",
     "ExperimentState",
+    "ExternalIdentity",
     "Feedback",
     "FeedbackKind",
     "Granularity",
     "HealthCheck",
     "InstallationState",
+    "Invitation",
     "Job",
     "JobState",
     "LanguageModel",
+    "Modality",
     "Origin",
     "Policy",
     "PolicyVersion",
     "Price",
     "Provider",
     "ProviderKind",
+    "RecoveryCode",
     "RequestRollup",
     "Role",
     "RoutedRequest",
     "Rule",
     "ScoreSource",
+    "SecondFactor",
     "SketchBucket",
     "SpoolOffset",
     "Status",

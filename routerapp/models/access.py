@@ -11,7 +11,20 @@ class Role(models.TextChoices):
     ADMIN = "admin", "Admin"
 
 
-class Team(models.Model):
+class Allowance(models.Model):
+    """What one caller may use; null is no limit. Days and months are of UTC; parallel counts requests in flight."""
+
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
+    max_parallel = models.PositiveIntegerField(null=True, blank=True)
+    daily_spend_nusd = models.BigIntegerField(null=True, blank=True)
+    monthly_spend_nusd = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Team(Allowance):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -24,6 +37,8 @@ class User(AbstractUser):
     role = models.CharField(max_length=12, choices=Role, default=Role.VIEWER)
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL)
     must_change_password = models.BooleanField(default=False)
+    locked_at = models.DateTimeField(null=True, blank=True)
+    session_epoch = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known")]
@@ -36,7 +51,7 @@ class User(AbstractUser):
 CALL_SCOPES = ("chat", "policy:pin")
 
 
-class APIKey(models.Model):
+class APIKey(Allowance):
     """A caller's key: lookup prefix and keyed hash, never the key itself."""
 
     slug = models.SlugField(unique=True)
@@ -48,8 +63,6 @@ class APIKey(models.Model):
     scopes = models.JSONField(default=list)
     constraints_document = models.JSONField(default=dict, blank=True)
     default_policy = models.ForeignKey("Policy", null=True, blank=True, on_delete=models.PROTECT)
-    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
-    daily_spend_nusd = models.BigIntegerField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -58,3 +71,14 @@ class APIKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class EndUserAllowance(Allowance):
+    """Limits of one `user` that callers send, by its keyed hash; the row with user_hash `*` holds for every user without a row."""
+
+    user_hash = models.CharField(max_length=64, unique=True)
+    label = models.CharField(max_length=100, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.label or self.user_hash

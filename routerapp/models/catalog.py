@@ -7,14 +7,21 @@ from routerapp.models.access import User
 
 class ProviderKind(models.TextChoices):
     OPENAI = "openai", "OpenAI-compatible"
+    ANTHROPIC = "anthropic", "Anthropic"
+    AZURE = "azure", "Azure OpenAI"
+    GEMINI = "gemini", "Google Gemini"
     SIMULATED = "simulated", "Simulated"
 
 
 class Provider(models.Model):
+    """preset names an entry of providers/presets.yaml (address and quirks); options are what its kind needs besides, such as api_version."""
+
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=20, choices=ProviderKind)
     base_url = models.CharField(max_length=500, blank=True)
+    preset = models.CharField(max_length=40, blank=True)
+    options = models.JSONField(default=dict, blank=True)
     is_enabled = models.BooleanField(default=True)
     is_sample = models.BooleanField(default=False)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -33,10 +40,16 @@ class Credential(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
 
+class Modality(models.TextChoices):
+    CHAT = "chat", "Chat"
+    EMBEDDINGS = "embeddings", "Embeddings"
+
+
 class LanguageModel(models.Model):
     slug = models.SlugField(unique=True, max_length=100)
     name = models.CharField(max_length=100)
     vendor = models.CharField(max_length=100, blank=True)
+    modality = models.CharField(max_length=12, choices=Modality, default=Modality.CHAT)
     context_window = models.PositiveIntegerField()
     max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
     has_tools = models.BooleanField(default=False)
@@ -105,6 +118,7 @@ class Deployment(models.Model):
     weight = models.PositiveIntegerField(default=1)
     max_in_flight = models.PositiveIntegerField(null=True, blank=True)
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
     simulation = models.JSONField(default=dict, blank=True)
     is_enabled = models.BooleanField(default=True)
     is_sample = models.BooleanField(default=False)

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from routerapp.models.access import User
+
 
 class ExperimentState(models.TextChoices):
     RUNNING = "running", "Running"
@@ -13,9 +15,17 @@ class Experiment(models.Model):
     name = models.CharField(max_length=100)
     policy = models.ForeignKey("Policy", on_delete=models.PROTECT)
     rule_id = models.CharField(max_length=40)
+    hypothesis = models.CharField(max_length=500, blank=True)
+    unit = models.CharField(max_length=12, default="unit")
     state = models.CharField(max_length=10, choices=ExperimentState, default=ExperimentState.RUNNING)
     started_at = models.DateTimeField(auto_now_add=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    decided_arm = models.CharField(max_length=60, blank=True)
+    decision_note = models.CharField(max_length=2000, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    is_sample = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return self.name

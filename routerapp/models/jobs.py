@@ -18,6 +18,7 @@ class Job(models.Model):
     state = models.CharField(max_length=10, choices=JobState, default=JobState.QUEUED)
     progress = models.FloatField(default=0)
     message = models.CharField(max_length=500, blank=True)
+    result = models.JSONField(null=True)
     unique_key = models.CharField(max_length=120, null=True, blank=True)
     is_cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

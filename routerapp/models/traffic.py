@@ -28,7 +28,11 @@ class Status(models.TextChoices):
 
 
 class RoutedRequest(models.Model):
-    """One row per request, narrow, without JSON. id is the decision id (UUIDv7 text, so it sorts by time)."""
+    """One row per request, narrow, without JSON. id is the decision id (UUIDv7 text, so it sorts by time).
+
+    cache: hit, miss or empty (off). saved_nusd: what a cache hit would have cost. lost_cache_tokens: prompt tokens that a move of a
+    sticky unit left behind. warnings: comma-separated codes of what was dropped or capped.
+    """
 
     id = models.CharField(primary_key=True, max_length=36)
     at_ms = models.BigIntegerField(db_index=True)
@@ -65,6 +69,12 @@ class RoutedRequest(models.Model):
     ttft_ms = models.IntegerField(null=True)
     latency_ms = models.IntegerField(null=True)
     overhead_us = models.IntegerField(null=True)
+    endpoint = models.CharField(max_length=12, default="chat")
+    dialect = models.CharField(max_length=12, default="openai")
+    cache = models.CharField(max_length=8, blank=True)
+    saved_nusd = models.BigIntegerField(null=True)
+    lost_cache_tokens = models.IntegerField(null=True)
+    warnings = models.CharField(max_length=300, blank=True)
 
     class Meta:
         db_table = "routed_request"
@@ -75,6 +85,7 @@ class RoutedRequest(models.Model):
             models.Index(fields=["policy", "rule", "-at_ms"], name="request_rule"),
             models.Index(fields=["key", "-at_ms"], name="request_key"),
             models.Index(fields=["-cost_nusd"], name="request_dearest"),
+            models.Index(fields=["experiment", "-at_ms"], name="request_experiment"),
         ]
 
 
@@ -108,6 +119,7 @@ class AttemptRow(models.Model):
     cost_nusd = models.BigIntegerField(null=True)
     finish_reason = models.CharField(max_length=30, blank=True)
     upstream_id = models.CharField(max_length=100, blank=True)
+    warnings = models.CharField(max_length=300, blank=True)
 
     class Meta:
         db_table = "attempt"
@@ -228,6 +240,10 @@ class RequestRollup(models.Model):
     baseline_n = models.BigIntegerField()
     baseline_cost_nusd = models.BigIntegerField()
     baseline_actual_nusd = models.BigIntegerField()
+    cache_hit_n = models.BigIntegerField(default=0)
+    saved_nusd = models.BigIntegerField(default=0)
+    moved_n = models.BigIntegerField(default=0)
+    lost_cache_tokens = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "request_rollup"

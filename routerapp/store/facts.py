@@ -56,6 +56,12 @@ class RequestFact(msgspec.Struct, frozen=True, kw_only=True):
     ttft_ms: int | None
     latency_ms: int | None
     overhead_us: int | None
+    endpoint: str
+    dialect: str
+    cache: str
+    saved_nusd: int | None
+    lost_cache_tokens: int | None
+    warnings: str
 
 
 class AttemptFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +94,7 @@ class AttemptFact(msgspec.Struct, frozen=True, kw_only=True):
     cost_nusd: int | None
     finish_reason: str
     upstream_id: str
+    warnings: str
 
 
 def request_fact(begin: Begin | None, attempts: Sequence[AttemptEnd], end: End | None) -> RequestFact:
@@ -136,6 +143,12 @@ def request_fact(begin: Begin | None, attempts: Sequence[AttemptEnd], end: End |
         ttft_ms=bounded(end.ttft_ms),
         latency_ms=bounded(end.latency_ms),
         overhead_us=bounded(end.overhead_us),
+        endpoint=clip(begin.endpoint, 12),
+        dialect=clip(begin.dialect, 12),
+        cache=clip(end.cache, 8),
+        saved_nusd=bounded(end.saved_nusd, MAX_BIG_INT),
+        lost_cache_tokens=bounded(end.lost_cache_tokens),
+        warnings=clip(",".join(end.warnings), 300),
     )
 
 
@@ -169,6 +182,7 @@ def attempt_fact(attempt: AttemptEnd) -> AttemptFact:
         cost_nusd=bounded(attempt.cost_nusd, MAX_BIG_INT),
         finish_reason=clip(attempt.finish_reason, 30),
         upstream_id=clip(attempt.upstream_id, 100),
+        warnings=clip(",".join(attempt.warnings), 300),
     )
 
 

@@ -15,7 +15,8 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="reco
     """A request was accepted; written before the first upstream byte.
 
     user_hash is a keyed hash, never the caller's string. live is the slice the decision read. chat_body is kept only when bodies are.
-    baseline is the dearest eligible priced candidate: (deployment, price at that moment).
+    baseline is the dearest eligible priced candidate: (deployment, price at that moment). endpoint: chat or embeddings; dialect: the
+    caller's, openai or anthropic.
     """
 
     id: str
@@ -32,6 +33,8 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="reco
     chat_body: bytes | None = None
     baseline: tuple[str, Price] | None = None
     reservation_nusd: int = 0
+    endpoint: str = "chat"
+    dialect: str = "openai"
 
 
 class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="record", tag="attempt"):
@@ -63,10 +66,15 @@ class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     cost_nusd: int | None = None
     finish_reason: str = ""
     upstream_id: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="record", tag="end"):
-    """The final outcome; written before the last byte, [DONE] or close. Tokens and cost are the integer sums over the attempts."""
+    """The final outcome; written before the last byte, [DONE] or close. Tokens and cost are the integer sums over the attempts.
+
+    cache is hit, miss or empty (off). saved_nusd: what a hit would have cost. lost_cache_tokens: what a moved sticky unit left behind.
+    warnings: codes of what was dropped or capped, such as dropped:logit_bias.
+    """
 
     id: str
     at_ms: int
@@ -88,6 +96,10 @@ class End(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="record
     overhead_us: int | None = None
     finish_reason: str = ""
     answer: bytes | None = None
+    cache: str = ""
+    saved_nusd: int | None = None
+    lost_cache_tokens: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class FeedbackGiven(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="record", tag="feedback"):

@@ -49,7 +49,16 @@ ATTEMPT_DIMENSIONS = (
     "error_class",
 )
 SUMS = ("n", "unpriced_n", "estimated_n", "input_tokens", "output_tokens", "cost_nusd")
-REQUEST_SUMS = (*SUMS, "baseline_n", "baseline_cost_nusd", "baseline_actual_nusd")
+REQUEST_SUMS = (
+    *SUMS,
+    "baseline_n",
+    "baseline_cost_nusd",
+    "baseline_actual_nusd",
+    "cache_hit_n",
+    "saved_nusd",
+    "moved_n",
+    "lost_cache_tokens",
+)
 
 
 def dimension_id(*dimensions: object) -> int:
@@ -83,6 +92,10 @@ class Increments:
             int(has_baseline),
             (baseline or 0) if has_baseline else 0,
             (cost or 0) if has_baseline else 0,
+            int(fact.cache == "hit"),
+            fact.saved_nusd or 0,
+            int(fact.lost_cache_tokens is not None),
+            fact.lost_cache_tokens or 0,
         )
         dimensions = (
             fact.origin,
