@@ -13,8 +13,8 @@ from routerapp.experiments.intervals import (
     Moments,
     mean,
     mean_difference,
-    proportion,
-    proportion_difference,
+    share,
+    share_difference,
 )
 from routerapp.experiments.sample_ratio import SampleRatio, check_sample_ratio
 from routerapp.experiments.sequential import always_valid_mean_difference
@@ -31,9 +31,9 @@ IS_MORE_BETTER: Mapping[str, bool] = {SUCCESS: True, FEEDBACK: True, COST_USD: F
 
 @dataclass(frozen=True, slots=True)
 class ArmCounts:
-    """What one arm saw. assigned: requests the hash gave to it; exposed: those in which it was really asked; units: distinct units.
+    """What one arm saw. assigned: requests the hash gave to it; exposed: those in which one of its models was asked; units: distinct units.
 
-    answered and succeeded leave out what says nothing (cancelled, refused). feedback: 0 to 1.
+    success is over requests that say something about the answer (not cancelled, not refused); feedback is 0 to 1.
     """
 
     name: str
@@ -41,9 +41,8 @@ class ArmCounts:
     assigned: int = 0
     exposed: int = 0
     units: int = 0
-    answered: int = 0
-    succeeded: int = 0
     unpriced: int = 0
+    success: Moments = NO_SAMPLES
     cost_usd: Moments = NO_SAMPLES
     latency_ms: Moments = NO_SAMPLES
     feedback: Moments = NO_SAMPLES
@@ -102,7 +101,7 @@ def compare(arms: Sequence[ArmCounts]) -> Comparison:
 
 def _metrics(arm: ArmCounts) -> dict[str, Interval]:
     return {
-        SUCCESS: proportion(arm.succeeded, arm.answered),
+        SUCCESS: share(arm.success),
         COST_USD: mean(arm.cost_usd),
         LATENCY_MS: mean(arm.latency_ms),
         FEEDBACK: mean(arm.feedback),
@@ -110,15 +109,6 @@ def _metrics(arm: ArmCounts) -> dict[str, Interval]:
 
 
 def _lift(metric: str, arm: ArmCounts, control: ArmCounts) -> Lift:
-    treated, base = _moments(metric, arm), _moments(metric, control)
-    if metric == SUCCESS:
-        difference = proportion_difference((arm.succeeded, arm.answered), (control.succeeded, control.answered))
-    else:
-        difference = mean_difference(treated, base)
+    treated, base = getattr(arm, metric), getattr(control, metric)
+    difference = share_difference(treated, base) if metric == SUCCESS else mean_difference(treated, base)
     return Lift(metric, difference, always_valid_mean_difference(treated, base))
-
-
-def _moments(metric: str, arm: ArmCounts) -> Moments:
-    if metric == SUCCESS:
-        return Moments(arm.answered, arm.succeeded, arm.succeeded)
-    return {COST_USD: arm.cost_usd, LATENCY_MS: arm.latency_ms, FEEDBACK: arm.feedback}[metric]

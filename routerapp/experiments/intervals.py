@@ -5,6 +5,7 @@ With fewer than LEAST_UNITS units in an arm nothing is claimed: the normal appro
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -33,25 +34,56 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """n, sum and sum of squares of a measured quantity; adds up across shards."""
+    """Sums over units of a quantity measured n_i times in unit i with the total x_i. Adds up across shards.
 
+    A unit is what was drawn into an arm; its requests are not independent of each other, so the spread is that between units: the delta
+    method for ratio metrics (Deng, Knoblich, Lu, "Applying the Delta Method in Metric Analytics", KDD 2018). One request a unit makes
+    it the ordinary sample mean.
+    """
+
+    units: int = 0
     n: int = 0
     total: float = 0.0
     squares: float = 0.0
+    n_squares: float = 0.0
+    products: float = 0.0
 
     def __add__(self, other: Moments) -> Moments:
-        return Moments(self.n + other.n, self.total + other.total, self.squares + other.squares)
+        return Moments(
+            self.units + other.units,
+            self.n + other.n,
+            self.total + other.total,
+            self.squares + other.squares,
+            self.n_squares + other.n_squares,
+            self.products + other.products,
+        )
 
     @property
     def mean(self) -> float | None:
         return self.total / self.n if self.n else None
 
     @property
-    def variance(self) -> float:
-        """Unbiased; 0 below two samples. Rounding may make it tiny and negative: then it is 0."""
-        if self.n < 2:
+    def mean_variance(self) -> float:
+        """Variance of the mean; 0 below two units. Rounding may make it tiny and negative: then it is 0."""
+        if self.units < 2 or not self.n:
             return 0.0
-        return max(0.0, (self.squares - self.total * self.total / self.n) / (self.n - 1))
+        mean = self.total / self.n
+        spread = self.squares - 2 * mean * self.products + mean * mean * self.n_squares
+        return max(0.0, spread / (self.units - 1) * self.units / (self.n * self.n))
+
+
+def moments_of(units: Iterable[tuple[int, float]]) -> Moments:
+    """From (n_i, x_i) of each unit."""
+    count = n = 0
+    total = squares = n_squares = products = 0.0
+    for times, value in units:
+        count += 1
+        n += times
+        total += value
+        squares += value * value
+        n_squares += times * times
+        products += times * value
+    return Moments(count, n, total, squares, n_squares, products)
 
 
 def z_of(confidence: float = CONFIDENCE) -> float:
@@ -72,12 +104,30 @@ def proportion(successes: int, n: int, confidence: float = CONFIDENCE) -> Interv
 
 
 def mean(moments: Moments, confidence: float = CONFIDENCE) -> Interval:
-    """Mean with a normal interval, from LEAST_UNITS samples on."""
-    if moments.n < LEAST_UNITS:
-        return Interval(moments.mean, None, None, moments.n)
-    value = moments.total / moments.n
-    half = z_of(confidence) * sqrt(moments.variance / moments.n)
-    return Interval(value, value - half, value + half, moments.n)
+    """Mean with a normal interval, from LEAST_UNITS units on."""
+    value = moments.mean
+    if value is None or moments.units < LEAST_UNITS:
+        return Interval(value, None, None, moments.units)
+    half = z_of(confidence) * sqrt(moments.mean_variance)
+    return Interval(value, value - half, value + half, moments.units)
+
+
+def share(moments: Moments, confidence: float = CONFIDENCE) -> Interval:
+    """Mean of 0/1 outcomes: Wilson's interval where every unit counts once, else the spread between units, kept within 0 to 1."""
+    if moments.units == moments.n:
+        return proportion(round(moments.total), moments.n, confidence)
+    found = mean(moments, confidence)
+    if found.low is None or found.high is None:
+        return found
+    return Interval(found.value, max(0.0, found.low), min(1.0, found.high), found.n)
+
+
+def share_difference(treated: Moments, control: Moments, confidence: float = CONFIDENCE) -> Interval:
+    """treated − control of two shares: Newcombe's method where every unit counts once, else Welch over units."""
+    if treated.units == treated.n and control.units == control.n:
+        one, other = (round(treated.total), treated.n), (round(control.total), control.n)
+        return proportion_difference(one, other, confidence)
+    return mean_difference(treated, control, confidence)
 
 
 def proportion_difference(
@@ -97,12 +147,12 @@ def proportion_difference(
 
 
 def mean_difference(treated: Moments, control: Moments, confidence: float = CONFIDENCE) -> Interval:
-    """treated − control of two means with unequal variances (Welch), normal quantile, from LEAST_UNITS samples each."""
-    n = min(treated.n, control.n)
+    """treated − control of two means with unequal variances (Welch), normal quantile, from LEAST_UNITS units each."""
+    units = min(treated.units, control.units)
     if treated.mean is None or control.mean is None:
-        return Interval(None, None, None, n)
+        return Interval(None, None, None, units)
     value = treated.mean - control.mean
-    if n < LEAST_UNITS:
-        return Interval(value, None, None, n)
-    half = z_of(confidence) * sqrt(treated.variance / treated.n + control.variance / control.n)
-    return Interval(value, value - half, value + half, n)
+    if units < LEAST_UNITS:
+        return Interval(value, None, None, units)
+    half = z_of(confidence) * sqrt(treated.mean_variance + control.mean_variance)
+    return Interval(value, value - half, value + half, units)

@@ -19,15 +19,15 @@ def always_valid_mean_difference(
     treated: Moments, control: Moments, confidence: float = CONFIDENCE, tightest_at: int = TIGHTEST_AT
 ) -> Interval:
     """treated − control of two means (0/1 outcomes are means too), valid at every look."""
-    n = min(treated.n, control.n)
+    units = min(treated.units, control.units)
     if treated.mean is None or control.mean is None:
-        return Interval(None, None, None, n)
+        return Interval(None, None, None, units)
     value = treated.mean - control.mean
-    if n < LEAST_UNITS:
-        return Interval(value, None, None, n)
-    variance = treated.variance / treated.n + control.variance / control.n
-    half = mixture_factor(n, 1 - confidence, tightest_at) * sqrt(variance)
-    return Interval(value, value - half, value + half, n)
+    if units < LEAST_UNITS:
+        return Interval(value, None, None, units)
+    variance = treated.mean_variance + control.mean_variance
+    half = mixture_factor(units, 1 - confidence, tightest_at) * sqrt(variance)
+    return Interval(value, value - half, value + half, units)
 
 
 def mixture_factor(n: int, alpha: float, tightest_at: int) -> float:

@@ -5,13 +5,14 @@ import random
 import pytest
 
 from routerapp.experiments.comparison import COST_USD, SUCCESS, ArmCounts, compare
-from routerapp.experiments.intervals import Moments
+from routerapp.experiments.intervals import moments_of
 from routerapp.experiments.sample_ratio import check_sample_ratio, chi_squared_tail
 
 
 def arm(name, *, units=1000, succeeded=900, cost=0.01, weight=1.0):
-    moments = Moments(units, units * cost, units * cost * cost * 1.25)
-    return ArmCounts(name, weight, units, units, units, units, succeeded, 0, moments)
+    success = moments_of((1, float(place < succeeded)) for place in range(units))
+    costs = moments_of((1, cost * (0.5 + place % 2)) for place in range(units))
+    return ArmCounts(name, weight, units, units, units, success=success, cost_usd=costs)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,15 @@ from routerapp.experiments.intervals import (
     Moments,
     mean,
     mean_difference,
+    moments_of,
     proportion,
     proportion_difference,
 )
 from routerapp.experiments.sequential import always_valid_mean_difference
 
 
-def moments_of(values):
-    return Moments(len(values), sum(values), sum(value * value for value in values))
+def single(values):
+    return moments_of((1, value) for value in values)
 
 
 def test_wilson_interval_is_the_published_one():
@@ -34,10 +35,10 @@ def test_newcombe_difference_is_the_published_one():
 
 
 def test_nothing_is_claimed_about_too_few_units():
-    few = Moments(LEAST_UNITS - 1, 10.0, 5.0)
+    few, many = single([0.5] * (LEAST_UNITS - 1)), single([0.5] * 100)
 
     assert mean(few).is_known is False
-    assert mean_difference(few, Moments(100, 10.0, 5.0)).is_known is False
+    assert mean_difference(few, many).is_known is False
     assert proportion(0, 0).value is None
 
 
@@ -45,8 +46,8 @@ def test_intervals_of_means_cover_the_truth_as_often_as_they_say():
     draw = random.Random(7)
     covered = 0
     for _ in range(600):
-        one = moments_of([draw.expovariate(1 / 3) for _ in range(200)])
-        other = moments_of([draw.expovariate(1 / 2) for _ in range(150)])
+        one = single([draw.expovariate(1 / 3) for _ in range(200)])
+        other = single([draw.expovariate(1 / 2) for _ in range(150)])
         found = mean_difference(one, other)
         covered += found.low <= 1.0 <= found.high
 
@@ -60,8 +61,8 @@ def test_looking_after_every_batch_raises_false_alarms_only_without_the_sequence
         one = other = Moments()
         is_fixed = is_sequence = False
         for _ in range(40):
-            one += moments_of([draw.gauss(0, 1) for _ in range(50)])
-            other += moments_of([draw.gauss(0, 1) for _ in range(50)])
+            one += single([draw.gauss(0, 1) for _ in range(50)])
+            other += single([draw.gauss(0, 1) for _ in range(50)])
             is_fixed |= mean_difference(one, other).excludes_zero
             is_sequence |= always_valid_mean_difference(one, other).excludes_zero
         fixed_alarms += is_fixed
@@ -72,6 +73,22 @@ def test_looking_after_every_batch_raises_false_alarms_only_without_the_sequence
 
 
 def test_the_sequence_finds_a_real_difference():
-    one, other = Moments(3000, 1500, 1500), Moments(3000, 1200, 1200)
+    one, other = single([0, 1] * 1500), single([0, 0, 0, 1, 1] * 600)
 
     assert always_valid_mean_difference(one, other).low > 0
+
+
+def test_requests_of_one_unit_do_not_count_as_independent():
+    """Units that differ, 20 requests each: the interval over units covers the truth, the one over requests does not."""
+    draw = random.Random(5)
+    covered = naive = 0
+    for _ in range(300):
+        levels = [draw.gauss(0, 1) for _ in range(60)]
+        requests = [[level + draw.gauss(0, 0.5) for _ in range(20)] for level in levels]
+        by_unit = mean(moments_of((20, sum(values)) for values in requests))
+        by_request = mean(single([value for values in requests for value in values]))
+        covered += by_unit.low <= 0 <= by_unit.high
+        naive += by_request.low <= 0 <= by_request.high
+
+    assert 0.91 <= covered / 300 <= 0.98
+    assert naive / 300 < 0.6

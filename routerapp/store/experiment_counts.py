@@ -1,0 +1,107 @@
+"""What the arms of one experiment saw, counted from request rows and feedback: sums per unit in SQL, as integers, squared outside it.
+
+Only the window of the experiment counts, and only its own origin: live, or sample for the invented experiment of the demo.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+
+from routerapp.engine.money import NUSD_PER_USD
+from routerapp.experiments.comparison import ArmCounts
+from routerapp.experiments.intervals import Moments, moments_of
+from routerapp.models import Status
+
+SUCCEEDED = Status.OK.value
+FAILED = (Status.UPSTREAM_ERROR.value, Status.TIMEOUT.value, Status.INTERRUPTED.value)
+
+_SEEN = """
+SELECT arm, unit, COUNT(*), SUM(CASE WHEN attempts > 0 OR cache = 'hit' THEN 1 ELSE 0 END),
+       SUM(CASE WHEN status IN (%s, %s, %s, %s) THEN 1 ELSE 0 END), SUM(CASE WHEN status = %s THEN 1 ELSE 0 END),
+       SUM(CASE WHEN status = %s AND cost_nusd IS NOT NULL THEN 1 ELSE 0 END),
+       SUM(CASE WHEN status = %s THEN COALESCE(cost_nusd, 0) ELSE 0 END),
+       SUM(CASE WHEN status = %s AND latency_ms IS NOT NULL THEN 1 ELSE 0 END),
+       SUM(CASE WHEN status = %s THEN COALESCE(latency_ms, 0) ELSE 0 END)
+FROM routed_request
+WHERE experiment = %s AND origin = %s AND at_ms >= %s AND at_ms < %s
+GROUP BY arm, unit, CASE WHEN unit = '' THEN id ELSE '' END
+"""
+_JUDGED = """
+SELECT r.arm, CASE WHEN r.unit = '' THEN r.id ELSE r.unit END, r.id, f.value
+FROM feedback f JOIN routed_request r ON r.id = f.request_id
+WHERE r.experiment = %s AND r.origin = %s AND r.at_ms >= %s AND r.at_ms < %s
+  AND f.value IS NOT NULL
+ORDER BY f.at_ms, f.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which requests belong to the experiment. ends_at_ms is exclusive."""
+
+    experiment: str
+    starts_at_ms: int
+    ends_at_ms: int
+    origin: str = "live"
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        return (self.experiment, self.origin, self.starts_at_ms, self.ends_at_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """One row of _SEEN after its arm and unit."""
+
+    assigned: int
+    exposed: int
+    judged: int
+    succeeded: int
+    priced: int
+    cost_nusd: int
+    timed: int
+    latency_ms: int
+
+
+def count_arms(window: Window, weights: Mapping[str, float], using: str = "default") -> tuple[ArmCounts, ...]:
+    """One entry per arm of weights, in its order; what an unknown arm saw is added under its own name at the end, with weight 0."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_SEEN, [SUCCEEDED, *FAILED, *[SUCCEEDED] * 5, *window.parameters])
+        seen: dict[str, list[_Unit]] = defaultdict(list)
+        for arm, _, *numbers in cursor:
+            seen[arm].append(_Unit(*map(int, numbers)))
+        cursor.execute(_JUDGED, window.parameters)
+        opinions = _opinions(cursor.fetchall())
+    names = [*weights, *sorted(seen.keys() - weights.keys())]
+    return tuple(_counts(name, weights.get(name, 0.0), seen[name], opinions[name]) for name in names)
+
+
+def _counts(name: str, weight: float, units: Sequence[_Unit], feedback: Moments) -> ArmCounts:
+    return ArmCounts(
+        name=name,
+        weight=weight,
+        assigned=sum(unit.assigned for unit in units),
+        exposed=sum(unit.exposed for unit in units),
+        units=len(units),
+        unpriced=sum(unit.succeeded - unit.priced for unit in units),
+        success=moments_of((unit.judged, unit.succeeded) for unit in units if unit.judged),
+        cost_usd=moments_of((unit.priced, unit.cost_nusd / NUSD_PER_USD) for unit in units if unit.priced),
+        latency_ms=moments_of((unit.timed, unit.latency_ms) for unit in units if unit.timed),
+        feedback=feedback,
+    )
+
+
+def _opinions(rows: Iterable[tuple[str, str, str, float]]) -> defaultdict[str, Moments]:
+    """Arm -> feedback from 0 to 1, summed per unit. Of several judgements of one request the newest counts."""
+    per_unit: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for arm, unit, request_id, value in rows:
+        per_unit[arm][unit][request_id] = value
+    found: defaultdict[str, Moments] = defaultdict(Moments)
+    for arm, units in per_unit.items():
+        found[arm] = moments_of((len(values), sum(values.values())) for values in units.values())
+    return found
