@@ -6,11 +6,14 @@ from routerapp.models.access import User
 
 
 class ExperimentState(models.TextChoices):
+    DRAFT = "draft", "Not started"
     RUNNING = "running", "Running"
     STOPPED = "stopped", "Stopped"
 
 
 class Experiment(models.Model):
+    """weights_since: when the arms got the shares they have; requests before that were drawn otherwise and are not compared."""
+
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
     policy = models.ForeignKey("Policy", on_delete=models.PROTECT)
@@ -18,7 +21,9 @@ class Experiment(models.Model):
     hypothesis = models.CharField(max_length=500, blank=True)
     unit = models.CharField(max_length=12, default="unit")
     state = models.CharField(max_length=10, choices=ExperimentState, default=ExperimentState.RUNNING)
-    started_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    weights_since = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
     decided_arm = models.CharField(max_length=60, blank=True)
     decision_note = models.CharField(max_length=2000, blank=True)

@@ -43,15 +43,22 @@ def _project_experiments(version: PolicyVersion) -> None:
 
 def _project_experiment(version: PolicyVersion, slug: str, rule_id: str, strategy: Mapping[str, Any]) -> None:
     experiment, is_new = Experiment.objects.get_or_create(
-        slug=slug, defaults={"name": slug, "policy": version.policy, "rule_id": rule_id}
+        slug=slug,
+        defaults={"name": slug, "policy": version.policy, "rule_id": rule_id, "unit": strategy.get("by", "unit")},
     )
     if not is_new and experiment.policy_id != version.policy_id:
         raise invalid(
             f"rules.{rule_id}.use.strategy.experiment", "taken", f"The experiment {slug} belongs to another policy."
         )
+    weights = _whole_weights({arm["name"]: arm.get("weight", 1) for arm in strategy["arms"]})
+    before = dict(experiment.arms.values_list("name", "weight"))
+    now = timezone.now()
+    if experiment.started_at is None:
+        experiment.started_at = now
+    if before != weights or experiment.state != ExperimentState.RUNNING:
+        experiment.weights_since = now
     experiment.rule_id, experiment.state, experiment.stopped_at = rule_id, ExperimentState.RUNNING, None
     experiment.save()
-    weights = _whole_weights({arm["name"]: arm.get("weight", 1) for arm in strategy["arms"]})
     experiment.arms.exclude(name__in=weights).delete()
     for name, weight in weights.items():
         Arm.objects.update_or_create(experiment=experiment, name=name, defaults={"weight": weight})
