@@ -9,8 +9,10 @@ from django import forms
 
 from dashboard.catalogue_options import CatalogueOptions
 from dashboard.forms import offer
-from routerapp.models import ProviderKind, ScoreSource
+from routerapp.models import Modality, ProviderKind, ScoreSource
+from routerapp.providers.presets import presets
 
+OPTIONS_HELP = 'A JSON object, such as {"api_version": "2024-10-21"} for Azure. docs/providers.md lists them.'
 SLUG_HELP = "Lower-case letters, digits, - and _. It never changes and is never used again."
 WHEN = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"]
 
@@ -26,6 +28,25 @@ def _number(label: str, required: bool = False, least: int = 1, **more: Any) -> 
     )
 
 
+def _preset_choices() -> list[tuple[str, str]]:
+    return [("", "None of these"), *((name, preset.label) for name, preset in presets().items())]
+
+
+def _object_field(label: str, help_text: str, rows: int = 2) -> forms.CharField:
+    widget = forms.Textarea(attrs={"rows": rows, "class": "mono", "spellcheck": "false"})
+    return forms.CharField(required=False, max_length=20_000, label=label, help_text=help_text, widget=widget)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text) if text.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise forms.ValidationError(f"This is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise forms.ValidationError("Write an object, such as {}.")
+    return value
+
+
 class SlugForm(forms.Form):
     slug = forms.CharField(max_length=60, label="Slug", help_text=SLUG_HELP, widget=_plain(autocapitalize="none"))
 
@@ -39,6 +60,15 @@ class LanguageModelForm(forms.Form):
     has_vision = forms.BooleanField(required=False, label="Images")
     has_json_schema = forms.BooleanField(required=False, label="JSON schema")
     has_streaming = forms.BooleanField(required=False, label="Streaming", initial=True)
+    modality = forms.ChoiceField(
+        choices=Modality,
+        required=False,
+        label="Serves",
+        help_text="An embeddings model never answers a chat, and the other way round.",
+    )
+
+    def clean_modality(self) -> str:
+        return self.cleaned_data["modality"] or self.initial.get("modality") or Modality.CHAT
 
 
 class NewLanguageModelForm(LanguageModelForm, SlugForm):
@@ -47,12 +77,18 @@ class NewLanguageModelForm(LanguageModelForm, SlugForm):
 
 class NewProviderForm(SlugForm):
     name = forms.CharField(max_length=100, label="Name")
-    kind = forms.ChoiceField(choices=ProviderKind, label="Kind")
+    preset = forms.ChoiceField(
+        choices=_preset_choices,
+        required=False,
+        label="Vendor",
+        help_text="Knows the address and what the vendor does otherwise.",
+    )
+    kind = forms.ChoiceField(choices=[("", "As the vendor above"), *ProviderKind.choices], required=False, label="Kind")
     base_url = forms.CharField(
         max_length=500,
         required=False,
         label="Address",
-        help_text="Of the API, such as https://api.example.com/v1. Simulated providers have none.",
+        help_text="Of the API, such as https://api.example.com/v1. Empty: the vendor's own. Simulated providers have none.",
         widget=_plain(inputmode="url"),
     )
     credential = forms.CharField(
@@ -62,12 +98,23 @@ class NewProviderForm(SlugForm):
         help_text="Stored encrypted. Nobody can read it again.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-    field_order = ["name", "slug", "kind", "base_url", "credential"]
+    options = _object_field("Options", OPTIONS_HELP)
+    field_order = ["name", "slug", "preset", "kind", "base_url", "credential", "options"]
+
+    def clean_options(self) -> dict[str, Any]:
+        return _object(self.cleaned_data["options"])
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.cleaned_data.get("kind") and not self.cleaned_data.get("preset"):
+            self.add_error("kind", "Choose a vendor, or a kind.")
 
 
 class ProviderForm(forms.Form):
     name = forms.CharField(max_length=100, label="Name")
     base_url = forms.CharField(max_length=500, required=False, label="Address", widget=_plain(inputmode="url"))
+    preset = forms.ChoiceField(choices=_preset_choices, required=False, label="Vendor")
+    options = _object_field("Options", OPTIONS_HELP)
     is_enabled = forms.BooleanField(required=False, label="Enabled")
     credential = forms.CharField(
         max_length=4_000,
@@ -76,6 +123,9 @@ class ProviderForm(forms.Form):
         help_text="Empty: keep what is stored. A new address on another host drops the old credential.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+
+    def clean_options(self) -> dict[str, Any]:
+        return _object(self.cleaned_data["options"])
 
 
 class DeploymentForm(forms.Form):
@@ -94,12 +144,9 @@ class DeploymentForm(forms.Form):
     weight = _number("Weight", required=True, least=0, initial=1)
     max_in_flight = _number("Most requests at once", help_text="Empty: no limit.")
     requests_per_minute = _number("Requests per minute", help_text="Empty: no limit.")
-    simulation = forms.CharField(
-        required=False,
-        max_length=20_000,
-        label="Simulation script",
-        help_text="For simulated providers: a JSON object with latency, tokens and errors.",
-        widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
+    tokens_per_minute = _number("Tokens per minute", help_text="Of prompt and answer. Empty: no limit.")
+    simulation = _object_field(
+        "Simulation script", "For simulated providers: a JSON object with latency, tokens and errors.", rows=4
     )
 
     def clean_residency(self) -> list[str]:
@@ -109,14 +156,7 @@ class DeploymentForm(forms.Form):
         return _labels(self.cleaned_data["tags"])
 
     def clean_simulation(self) -> dict[str, Any]:
-        text = self.cleaned_data["simulation"].strip()
-        try:
-            value = json.loads(text) if text else {}
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(f"This is not JSON: {error}") from error
-        if not isinstance(value, dict):
-            raise forms.ValidationError("Write an object, such as {}.")
-        return value
+        return _object(self.cleaned_data["simulation"])
 
 
 class NewDeploymentForm(DeploymentForm, SlugForm):

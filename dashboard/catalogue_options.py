@@ -64,7 +64,7 @@ def load_catalogue_options(policy: str = "") -> CatalogueOptions:
         tags=tags,
         dimensions=_choices(Dimension.objects.values_list("slug", "name")),
         policies=policies,
-        teams=_choices(Team.objects.order_by("name").values_list("slug", "name")),
+        teams=_choices(Team.objects.filter(archived_at=None).order_by("name").values_list("slug", "name")),
     )
 
 

@@ -20,6 +20,7 @@ Row = tuple[Any, ...]
 PERCENTILE_COLUMNS = ("p50_ms", "p95_ms", "samples")
 Z_95 = 1.959964
 ATTEMPTS = "attempt,attempts"
+CACHE = "cache"
 STEP_NAMES = {60_000: "minute", 3_600_000: "hour", 86_400_000: "day"}
 
 
@@ -68,7 +69,8 @@ class Chart:
 
 
 def overview_charts(report: Report) -> list[Chart]:
-    return [draw(report) for draw in CHARTS.values()]
+    """The cache's only where it answered something: most installations do without."""
+    return [draw(report) for name, draw in CHARTS.items() if name != CACHE or report.totals.cache_hit_n]
 
 
 def _requests_by_model(report: Report) -> Chart:
@@ -132,6 +134,24 @@ def _saved(report: Report) -> Chart:
     unit = f"dollars per {_step(report)}"
     names = ("time", "paid_usd", "saved_usd")
     return Chart("saved", "Saved against baseline over time", unit, finding, figure, columns, rows, exact, names)
+
+
+def _cache(report: Report) -> Chart:
+    times = [_time(point.starts_at_ms, report.step_ms) for point in report.over_time]
+    saved = [point.cache_saved_nusd for point in report.over_time]
+    hits = [point.cache_hit_n for point in report.over_time]
+    totals = report.totals
+    finding = "The cache answered nothing."
+    if totals.cache_hit_n:
+        part = share(totals.cache_hit_n / totals.requests)
+        finding = f"{plural(totals.cache_hit_n, 'request,requests')} ({part}) out of the cache; asking again would have cost {money(totals.cache_saved_nusd)}."
+    dollars = {"saved by the cache": [nusd / 1e9 for nusd in saved]}
+    figure = figures.stacked_bars(times, dollars, {"tickprefix": "$", "rangemode": "tozero"})
+    rows = tuple((time, count(n), money(nusd)) for time, n, nusd in zip(times, hits, saved, strict=True))
+    exact = tuple((time, n, format_usd(nusd)) for time, n, nusd in zip(times, hits, saved, strict=True))
+    unit = f"dollars per {_step(report)}"
+    columns, names = ("Time (UTC)", "Hits", "Saved"), ("time", "cache_hits", "cache_saved_usd")
+    return Chart(CACHE, "Saved by the cache over time", unit, finding, figure, columns, rows, exact, names)
 
 
 def _success(report: Report) -> Chart:
@@ -338,6 +358,7 @@ CHARTS: Mapping[str, Callable[[Report], Chart]] = {
     "requests-by-model": _requests_by_model,
     "cost-by-model": _cost_by_model,
     "saved": _saved,
+    CACHE: _cache,
     "success": _success,
     "latency": _over_time("latency", "Latency over time", "answers came", lambda one: one.latency),
     "ttft": _over_time("ttft", "Time to first token over time", "first tokens came", lambda one: one.ttft),

@@ -1,9 +1,9 @@
-"""Forms of the sign-in, password, overview and request pages. Filters are GET forms: what they hold is the page's address."""
+"""Forms of the overview and request pages, and the theme. Filters are GET forms: what they hold is the page's address."""
 
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.http import HttpRequest, QueryDict
 
 from dashboard import ranges
 from routerapp.engine.money import BadMoney, parse_usd
@@ -13,27 +13,7 @@ from routerapp.store.requests import DEAREST, NEWEST, RequestFilters
 
 ANY = ("", "Any")
 LIVE_AND_SAMPLE = ("live+sample", "Live and sample data")
-NO_MATCH = "That user name and password do not match. Both are case-sensitive."
 RANGES = [*((name, ranges.LABELS[name]) for name in ranges.SPANS_MS), ("custom", "Custom")]
-
-
-class SignInForm(AuthenticationForm):
-    """One answer for an unknown name, a wrong password and a disabled account."""
-
-    error_messages = {"invalid_login": NO_MATCH, "inactive": NO_MATCH}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].label = "User name"
-
-
-class PasswordForm(PasswordChangeForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["old_password"].label = "Current password"
-        self.fields["new_password1"].help_text = "At least 10 characters, not a common password."
-        self.fields["new_password2"].label = "New password again"
-        self.fields["new_password2"].help_text = ""
 
 
 class ThemeForm(forms.Form):
@@ -96,6 +76,9 @@ class RequestFilterForm(RangeForm):
     key = forms.ChoiceField(required=False, label="API key")
     task = forms.ChoiceField(choices=[ANY, *((task, task.capitalize()) for task in TASKS)], required=False)
     origin = forms.ChoiceField(choices=[ANY, *Origin.choices, LIVE_AND_SAMPLE], required=False, label="Traffic")
+    cache = forms.ChoiceField(
+        choices=[ANY, ("hit", "Answered from it"), ("miss", "Asked, not there")], required=False, label="Exact cache"
+    )
     min_cost = forms.CharField(required=False, max_length=30, label="Costs at least ($)")
     sort = forms.ChoiceField(choices=[(NEWEST, "Newest"), (DEAREST, "Dearest")], required=False)
 
@@ -136,6 +119,7 @@ class RequestFilterForm(RangeForm):
             policy=data["policy"],
             rule=data["rule"],
             key=data["key"],
+            cache=data["cache"],
             statuses=_one(data["status"]),
             tasks=_one(data["task"]),
             origins=tuple(filter(None, data["origin"].split("+"))),
@@ -157,6 +141,11 @@ class RequestFilterForm(RangeForm):
 
 def _one(value: str) -> tuple[str, ...]:
     return (value,) if value else ()
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What binds a form: a POST binds it even when it is empty."""
+    return request.POST if request.method == "POST" else None
 
 
 def offer(form: forms.Form, name: str, choices: Any) -> None:

@@ -1,4 +1,4 @@
-"""The form of a new API key."""
+"""The forms of an API key: a new one, and one that is out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from dashboard.allowance_forms import AllowanceForm
 from dashboard.catalogue_options import CatalogueOptions
 from dashboard.forms import offer
 from routerapp.serving.manage_keys import SCOPES
@@ -20,23 +21,13 @@ SCOPE_WORDS = {
 }
 
 
-class KeyForm(forms.Form):
+class KeySettingsForm(AllowanceForm):
+    """What may be changed of a key that is out; its scopes never change."""
+
     name = forms.CharField(max_length=100, label="Name", help_text="What uses it, such as “support chat”.")
     team = forms.ChoiceField(required=False, label="Team")
-    scopes = forms.MultipleChoiceField(
-        choices=[(scope, SCOPE_WORDS.get(scope, scope)) for scope in SCOPES],
-        initial=["chat"],
-        label="Scopes",
-        widget=forms.CheckboxSelectMultiple,
-    )
     default_policy = forms.ChoiceField(
         required=False, label="Default policy", help_text="What “auto” means for this key."
-    )
-    requests_per_minute = forms.IntegerField(
-        required=False, min_value=1, max_value=1_000_000, label="Requests per minute", help_text="Empty: no limit."
-    )
-    daily_spend_usd = forms.CharField(
-        required=False, max_length=20, label="Daily spend, USD", help_text="Empty: no cap. Days are UTC."
     )
     expires_at = forms.DateTimeField(
         required=False,
@@ -50,5 +41,12 @@ class KeyForm(forms.Form):
         super().__init__(*args, **kwargs)
         offer(self, "team", [("", "no team"), *options.teams])
         offer(self, "default_policy", [("", "the installation's default"), *options.policies])
-        for name in ("requests_per_minute", "daily_spend_usd"):
-            self.fields[name].widget = forms.TextInput(attrs={"inputmode": "decimal"})
+
+
+class KeyForm(KeySettingsForm):
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, SCOPE_WORDS.get(scope, scope)) for scope in SCOPES],
+        initial=["chat"],
+        label="Scopes",
+        widget=forms.CheckboxSelectMultiple,
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from django.http import HttpRequest
 from msgspec.structs import replace
 
 from routerapp.engine.chat import Chat, RouterExtras
@@ -14,6 +16,12 @@ from routerapp.serving.runtime import Runtime
 
 # The playground may reach every version in the snapshot, as a key with this scope may.
 CALLER = CallerFacts(slug="playground", scopes=("chat", "policy:pin"))
+
+
+def caller_for(request: HttpRequest) -> CallerFacts:
+    """Nobody's key, but the person's team: what is run here is spent out of its budget."""
+    team = getattr(request.user, "team", None)
+    return CALLER if team is None else dataclasses.replace(CALLER, team=team.slug)
 
 
 def request_body(given: Mapping[str, Any], target: str) -> dict[str, Any]:

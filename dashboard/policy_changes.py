@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.condition_words import Phrase, describe_condition
+from dashboard.extra_words import EXTRA_NAMES, extra_words
 from dashboard.use_words import describe_use, limit_words
 
 MAX_DIFF_LINES = 6_000
@@ -50,7 +51,9 @@ def changes_between(before: Document | None, after: Document) -> tuple[PolicyCha
     found += _limit_changes("Policy constraints", "", old.get("constraints"), after.get("constraints"))
     known = {"rules", "default", "timezone", "constraints"}
     for name in sorted((old.keys() | after.keys()) - known):
-        if old.get(name) != after.get(name) and before is not None:
+        if name in EXTRA_NAMES:
+            found += _extra_changes("Policy settings", name, old.get(name), after.get(name))
+        elif old.get(name) != after.get(name) and before is not None:
             found += _value_changes("changed", name, "", old.get(name), after.get(name))
     return tuple(found)
 
@@ -151,6 +154,8 @@ def _value_changes(kind: str, place: str, label: str, old: Any, new: Any) -> Ite
             inner = f"{label} › {name}" if label else str(name)
             if name == "constraints":
                 yield from _limit_changes(place, "limit", old.get(name), new.get(name))
+            elif name in EXTRA_NAMES and not label:
+                yield from _extra_changes(place, name, old.get(name), new.get(name))
             elif old.get(name) != new.get(name):
                 yield from _value_changes(kind, place, inner, old.get(name), new.get(name))
         return
@@ -164,6 +169,13 @@ def _limit_changes(place: str, label: str, old: Any, new: Any) -> Iterator[Polic
         if before.get(name) != after.get(name):
             words = [limit_words(name, one[name]) if name in one else "no limit" for one in (before, after)]
             yield PolicyChange("changed", place, label, *words)
+
+
+def _extra_changes(place: str, name: str, old: Any, new: Any) -> Iterator[PolicyChange]:
+    """One extra as its chip says it."""
+    if old != new:
+        before, after = (extra_words(name, one) or "not set" for one in (old, new))
+        yield PolicyChange("changed", place, name, before, after)
 
 
 def _plain(value: Any) -> str:

@@ -23,6 +23,7 @@ from dashboard.condition_forms import (
     read_condition,
 )
 from dashboard.constraint_forms import ConstraintForm, constraint_form
+from dashboard.extra_forms import ExtraForm, policy_extras
 from dashboard.form_inputs import Input
 from dashboard.nested_fields import Fields, read_fields
 from dashboard.use_forms import UseForm, edit_use, read_use, use_from_document
@@ -147,12 +148,16 @@ def read_default(data: QueryDict, options: CatalogueOptions) -> DefaultForm:
 
 @dataclass(slots=True)
 class SettingsForm:
-    """Time zone and constraints of the whole policy, and the draft's own name."""
+    """Time zone, constraints and extras of the whole policy, and the draft's own name."""
 
     name: Input
     timezone: Input
     constraints: ConstraintForm
+    extras: ExtraForm
     problems: list[str] = field(default_factory=list)
+
+    def inputs(self) -> list[Input]:
+        return [self.name, self.timezone, *self.constraints.inputs(), *self.extras.inputs()]
 
     @property
     def timezones(self) -> list[str]:
@@ -160,11 +165,10 @@ class SettingsForm:
 
     @property
     def has_problems(self) -> bool:
-        inputs = [self.name, self.timezone, *self.constraints.inputs()]
-        return bool(self.problems or any(one.problems for one in inputs))
+        return bool(self.problems or any(one.problems for one in self.inputs()))
 
     def put(self, problems: Iterable[Problem]) -> None:
-        inputs = {one.path: one for one in [self.name, self.timezone, *self.constraints.inputs()]}
+        inputs = {one.path: one for one in self.inputs()}
         for problem in problems:
             known = _nearest(problem.path, inputs)
             if known:
@@ -178,8 +182,10 @@ def settings_form(name: str, document: Mapping[str, Any], options: CatalogueOpti
         Input("name", "Name of this draft", "text", name),
         Input("timezone", "Time zone", "text", str(document.get("timezone") or "UTC"), help="For hour and weekday."),
         constraint_form("constraints", options),
+        policy_extras(),
     )
     form.constraints.fill(document.get("constraints"))
+    form.extras.fill(document)
     return form
 
 
@@ -187,6 +193,7 @@ def read_settings(data: QueryDict, options: CatalogueOptions) -> SettingsForm:
     fields: Fields = read_fields(data)
     form = settings_form(fields.one("name"), {"timezone": fields.one("timezone")}, options)
     form.constraints.read(fields.at("constraints"))
+    form.extras.read(fields)
     return form
 
 

@@ -27,7 +27,6 @@ WORDS: Mapping[Verdict, str] = {
     V.DRAINING: "Draining: takes no new requests",
     V.EXCLUDED_BY_REQUEST: "Left out by the request",
     V.EXCLUDED_BY_CONSTRAINT: "Left out by a constraint",
-    V.EXCLUDED_BY_CONSTRAINT: "Left out by a constraint",
     V.KEY_NOT_ALLOWED: "The API key may not use it",
     V.CONTEXT_TOO_SMALL: "Context window too small",
     V.OUTPUT_LIMIT_TOO_SMALL: "Cannot write an answer that long",
@@ -35,6 +34,7 @@ WORDS: Mapping[Verdict, str] = {
     V.MISSING_VISION: "Cannot read images",
     V.MISSING_JSON_SCHEMA: "Cannot follow a JSON schema",
     V.MISSING_STREAMING: "Cannot stream",
+    V.WRONG_ENDPOINT: "Serves another endpoint",
     V.PROVIDER_NOT_ALLOWED: "Provider not allowed",
     V.MODEL_NOT_ALLOWED: "Model not allowed",
     V.REGION_NOT_ALLOWED: "Region not allowed",
@@ -46,7 +46,7 @@ WORDS: Mapping[Verdict, str] = {
     V.TOO_SLOW: "Slower than allowed",
     V.QUALITY_UNKNOWN: "Quality unknown, and a least quality is asked for",
     V.QUALITY_TOO_LOW: "Quality below the least asked for",
-    V.RATE_LIMITED: "Out of requests for this minute",
+    V.RATE_LIMITED: "Out of requests or tokens for this minute",
     V.AT_CAPACITY: "At its limit of requests in flight",
     V.IN_COOLDOWN: "In cooldown after failures",
     V.PROBE_IN_FLIGHT: "Just out of cooldown: one trial request is under way",
@@ -56,12 +56,21 @@ WORDS: Mapping[Verdict, str] = {
     V.RANKED: "Ranked by the strategy",
     V.CHOSEN: "Chosen",
     V.NOT_CHOSEN: "Eligible, ranked lower",
+    V.NOT_REACHED: "Not in reach of the rule that decided",
     V.SPLIT_ARM: "The experiment put this request into an arm",
     V.TASK_TARGET: "The task has its own target",
     V.TASK_FALLBACK: "Task without a target, or not sure enough: the fallback was used",
     V.PER_REQUEST_UNIT: "Nothing to recognise the caller by: drawn anew for each request",
     V.COLD_START: "Too few measurements: taken as a try",
+    V.LEAST_BUSY_DRAW: "The less busy of two drawn at random",
+    V.EXPLORED: "Explored: another than the first, on purpose",
+    V.STICKY_KEPT: "Kept where this conversation was answered last",
+    V.STICKY_MOVED: "Moved from where this conversation was answered last; its prompt cache there is lost",
+    V.STICKY_NEW: "A new conversation: kept here from now on",
     V.FALLBACK_ADDED: "Added as fallback",
+    V.HEDGE_ADDED: "Asked as well if no first token has come in time",
+    V.OUTPUT_CAPPED_BY_BUDGET: "Length of the answer capped by what is left of a limit",
+    V.CANNOT_EXPRESS: "Cannot express part of the request",
     V.POOL_EMPTY: "The pool names nothing that exists",
     V.NO_CANDIDATE: "No candidate was left",
 }
@@ -158,10 +167,24 @@ def headline(decision: Decision, answered_by: str = "") -> str:
     verdicts = {one.deployment: one.verdict for one in decision.candidates}
     if verdicts.get(primary) == V.COLD_START:
         how = f"taken as a try by “{decision.strategy}”, with too few measurements to rank it,"
+    how = _reordered(decision) or how
     said = f"Decided by {where}. {primary} was {how} among {eligible} eligible of {total} candidates."
     if answered_by and answered_by != primary:
         said += f" It failed, so {answered_by} took over."
     return said
+
+
+def _reordered(decision: Decision) -> str:
+    """How the first came to be first where it was not the strategy's ranking; empty where it was."""
+    steps = {step.verdict: step for step in decision.trace}
+    if V.STICKY_KEPT in steps:
+        return "kept, since it answered last time,"
+    if V.EXPLORED in steps:
+        return f"tried on purpose instead of {steps[V.EXPLORED].because.get('instead_of')}"
+    placed = steps.get(V.STICKY_NEW) or steps.get(V.STICKY_MOVED)
+    if placed is not None and placed.because.get("by") == "hash":
+        return "given by the hash of the conversation"
+    return "the less busy of two drawn at random" if V.LEAST_BUSY_DRAW in steps else ""
 
 
 def facts_in_words(facts: Mapping[str, Any]) -> str:
@@ -190,7 +213,7 @@ def _step(step: TraceStep, policy: str, book: RuleBook, strategy: str) -> Step:
 def _lead(because: Mapping[str, Any], strategy: str) -> str:
     """ahead of x by $0.0000231: the margin in what the strategy compares, and none where nothing lies between."""
     words, margin = f"ahead of {because['over']}", because.get("margin")
-    if not margin or strategy == "round_robin":
+    if not margin or margin < 0 or strategy in ("round_robin", "least_busy"):
         return words
     if strategy == "cheapest":
         return f"{words} by {exact_money(round(margin))} of estimated cost"
@@ -257,6 +280,8 @@ def _value(key: str, value: Any) -> str:
         return f"{exact_money(value)} per million tokens"
     if isinstance(value, int) and is_number and key.endswith("_nusd"):
         return exact_money(value)
+    if isinstance(value, int) and is_number and key.endswith("_tokens"):
+        return f"{plain(value)} tokens"
     return plain(value)
 
 

@@ -13,10 +13,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from routerapp.models import User
 from routerapp.serving.permissions import ROLE_OF_ACTION, Actor, may
+from routerapp.serving.sign_in import needs_second_factor
 
 View = Callable[..., HttpResponseBase]
 EVERYONE = "everyone"
+OWN_PASSWORD, SECOND_FACTOR = "own password", "second factor"
 
 
 def allowed_to(action: str) -> Callable[[View], View]:
@@ -28,14 +31,25 @@ def allowed_to(action: str) -> Callable[[View], View]:
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
-            if request.user.must_change_password and not getattr(view, "is_password_page", False):
-                return redirect("dashboard:password")
+            detour = _detour(request, getattr(view, "opens_before", ""))
+            if detour is not None:
+                return detour
             if not may(actor_of(request), action):
                 raise PermissionDenied(f"This page needs the role {role.label.lower()}.")
             return view(request, *args, **kwargs)
 
         checked.required_role = role  # type: ignore[attr-defined]
         return checked
+
+    return mark
+
+
+def opens_before(step: str) -> Callable[[View], View]:
+    """The page on which a step that comes before all others is done: OWN_PASSWORD or SECOND_FACTOR. Put below @allowed_to."""
+
+    def mark(view: View) -> View:
+        view.opens_before = step  # type: ignore[attr-defined]
+        return view
 
     return mark
 
@@ -59,6 +73,17 @@ def actor_of(request: HttpRequest) -> Actor:
         role=getattr(request.user, "role", ""),
         address=request.META.get("REMOTE_ADDR", ""),
     )
+
+
+def _detour(request: HttpRequest, opened: str) -> HttpResponse | None:
+    """Where somebody must go first: to choose their own password, to enrol a second factor where the installation wants one."""
+    user = request.user
+    assert isinstance(user, User)
+    if user.must_change_password:
+        return None if opened == OWN_PASSWORD else redirect("dashboard:password")
+    if needs_second_factor(user) and opened != SECOND_FACTOR:
+        return redirect("dashboard:second-factor")
+    return None
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.condition_words import Group, Phrase, describe_condition
+from dashboard.extra_words import describe_extras
 from dashboard.nested_fields import section
 from dashboard.policy_traffic import Hits
 from dashboard.use_words import describe_constraints, reference_words, strategy_detail, strategy_words
@@ -23,6 +24,7 @@ class UseCard:
     pool: tuple[str, ...]
     fallbacks: tuple[str, ...]
     limits: tuple[str, ...]
+    extras: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +84,5 @@ def use_card(use: Any) -> UseCard:
         pool=tuple(reference_words(str(one)) for one in given.get("pool") or ()),
         fallbacks=tuple(reference_words(str(one)) for one in given.get("fallbacks") or ()),
         limits=tuple(describe_constraints(given.get("constraints"))),
+        extras=tuple(describe_extras(given)),
     )

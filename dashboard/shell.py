@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
 
+from dashboard.roles import can
 from routerapp.models import InstallationState
 
 NAVIGATION = (
@@ -14,8 +15,18 @@ NAVIGATION = (
     ("Policies", "policies", "dashboard:policy-list"),
     ("Playground", "playground", "dashboard:playground"),
     ("Models", "models", "dashboard:language-model-list"),
-    ("Keys", "keys", "dashboard:key-list"),
+    ("Keys and budgets", "keys", "dashboard:key-list"),
+    ("Users", "users", "dashboard:user-list"),
+    ("Audit", "audit", "dashboard:audit"),
+    ("System", "system", "dashboard:system"),
 )
+# What a page needs beyond reading; it is not offered to whom it would refuse.
+NEEDS = {
+    "dashboard:key-list": "read_keys",
+    "dashboard:user-list": "read_people",
+    "dashboard:audit": "read_audit",
+    "dashboard:system": "read_system",
+}
 
 
 class Item(NamedTuple):
@@ -31,6 +42,7 @@ class Shell:
     themes = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
 
     def __init__(self, request: HttpRequest) -> None:
+        self._request = request
         self._path = request.path
         self._cookie = request.COOKIES.get("theme", "")
 
@@ -41,7 +53,7 @@ class Shell:
 
     @cached_property
     def navigation(self) -> list[Item]:
-        return [self._item(*entry) for entry in NAVIGATION]
+        return [self._item(*entry) for entry in NAVIGATION if can(self._request, NEEDS.get(entry[2], "read"))]
 
     @cached_property
     def has_sample_data(self) -> bool:

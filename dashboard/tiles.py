@@ -20,7 +20,7 @@ class Tile:
 def overview_tiles(report: OverviewReport, rows_url: str) -> list[Tile]:
     """rows_url: the list of the very requests that are counted."""
     totals = report.totals
-    return [
+    found = [
         replace(_requests(totals), url=rows_url),
         replace(_cost(totals), url=f"{rows_url}&sort=dearest"),
         _saved(totals),
@@ -28,6 +28,11 @@ def overview_tiles(report: OverviewReport, rows_url: str) -> list[Tile]:
         _percentiles("Latency, median", totals.latency),
         _percentiles("Time to first token, median", totals.ttft),
     ]
+    if totals.cache_hit_n:
+        found.append(replace(_cache(totals), url=f"{rows_url}&cache=hit"))
+    if totals.moved_n:
+        found.append(_moved(totals))
+    return found
 
 
 def _requests(totals: Totals) -> Tile:
@@ -49,6 +54,17 @@ def _saved(totals: Totals) -> Tile:
         return Tile("Saved against baseline", "unknown", "no request with a priced alternative", is_known=False)
     note = f"{share(totals.saved_share)} of the dearest eligible, over {count(totals.baseline_n)}"
     return Tile("Saved against baseline", money(totals.saved_nusd), note)
+
+
+def _cache(totals: Totals) -> Tile:
+    """Beside the savings against the baseline: a hit has no baseline."""
+    part = share(totals.cache_hit_n / totals.requests) if totals.requests else ""
+    return Tile("Saved by the cache", money(totals.cache_saved_nusd), f"{count(totals.cache_hit_n)} hits, {part}")
+
+
+def _moved(totals: Totals) -> Tile:
+    note = f"{plural(totals.moved_n, 'unit,units')} changed deployment"
+    return Tile("Prompt cache left behind", f"{count(totals.lost_cache_tokens)} tokens", note)
 
 
 def _success(totals: Totals) -> Tile:

@@ -1,8 +1,8 @@
 """The dashboard's sitemap. A view that names no action cannot be put on it."""
 
-from dashboard import catalogue_urls, policy_urls
+from dashboard import catalogue_urls, key_urls, operations_urls, people_urls, policy_urls
 from dashboard.sitemap import page
-from dashboard.views import access, exports, keys, overview, playground, requests
+from dashboard.views import access, explanations, exports, overview, playground, requests
 
 app_name = "dashboard"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     page("requests/export/<str:kind>/", exports.export_requests, "request-export"),
     page("requests/<str:request_id>/", requests.request_detail, "request-detail"),
     page("requests/<str:request_id>/replay/", requests.request_replay, "request-replay"),
+    page("requests/<str:request_id>/why-not/<str:deployment>/", explanations.request_why_not, "request-why-not"),
     page("sign-in/", access.sign_in, "sign-in"),
     page("sign-out/", access.sign_out, "sign-out"),
     page("password/", access.password, "password"),
@@ -19,10 +20,11 @@ urlpatterns = [
     page("sample-data/remove/", access.remove_sample_data, "sample-data-remove"),
     *policy_urls.urlpatterns,
     *catalogue_urls.urlpatterns,
+    *people_urls.urlpatterns,
+    *operations_urls.urlpatterns,
     page("playground/", playground.playground, "playground"),
     page("playground/route/", playground.playground_route, "playground-route"),
     page("playground/run/", playground.playground_run, "playground-run"),
-    page("keys/", keys.key_list, "key-list"),
-    page("keys/new/", keys.key_create, "key-create"),
-    page("keys/<slug:slug>/revoke/", keys.key_revoke, "key-revoke"),
+    page("playground/why-not/", explanations.playground_why_not, "playground-why-not"),
+    *key_urls.urlpatterns,
 ]

@@ -1,4 +1,4 @@
-"""What a rule does, as a form: reject, or a pool with a strategy, fallbacks, constraints, retries, timeouts and parameters.
+"""What a rule does, as a form: reject, or a pool with a strategy, fallbacks, extras, constraints, retries, timeouts and parameters.
 
 A split's arms hold uses of their own, so the form nests. Pressed buttons edit the form; nothing is saved here.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 from dashboard.catalogue_options import CatalogueOptions
 from dashboard.constraint_forms import ConstraintForm, constraint_form
+from dashboard.extra_forms import ExtraForm, use_extras
 from dashboard.form_inputs import Input, ReferenceList
 from dashboard.nested_fields import Fields, section
 from dashboard.strategy_forms import MAX_ROWS, StrategyForm, TargetRows, strategy_form
@@ -43,6 +44,7 @@ class UseForm:
     pool: ReferenceList
     strategy: StrategyForm
     fallbacks: ReferenceList
+    extras: ExtraForm
     constraints: ConstraintForm
     retries: Input
     timeouts: list[Input]
@@ -69,6 +71,7 @@ class UseForm:
             yield part
             if isinstance(part, TargetRows):
                 yield from (references for _, references in part.rows)
+        yield from self.extras.inputs()
         yield from self.constraints.inputs()
         for arm in self.arms:
             yield from (arm.name, arm.weight)
@@ -99,7 +102,7 @@ class UseForm:
             found["timeouts"] = timeouts
         if self.parameters.is_given:
             found["parameters"] = _json_object(self.parameters)
-        return found
+        return {**found, **self.extras.document()}
 
     def _strategy_document(self) -> dict[str, Any]:
         found = self.strategy.document()
@@ -121,6 +124,7 @@ def use_form(path: str, options: CatalogueOptions, kind: str = "cheapest") -> Us
         pool=ReferenceList(f"{path}.pool", "Choose from", is_pool=True),
         strategy=strategy_form(f"{path}.strategy", kind, options),
         fallbacks=ReferenceList(f"{path}.fallbacks", "If that fails, try"),
+        extras=use_extras(path),
         constraints=constraint_form(f"{path}.constraints", options),
         retries=Input(f"{path}.retries", "Retries on the same deployment", "whole", placeholder="1"),
         timeouts=[
@@ -148,6 +152,7 @@ def read_use(fields: Fields, path: str, options: CatalogueOptions, depth: int = 
         one.read(fields.at("timeouts"), one.path.rpartition(".")[2])
     form.pool.read(fields.at("pool"))
     form.fallbacks.read(fields.at("fallbacks"))
+    form.extras.read(fields)
     form.constraints.read(fields.at("constraints"))
     if chosen.one("shown") == form.strategy.kind:
         form.strategy.read(chosen)
@@ -170,6 +175,7 @@ def use_from_document(document: Any, path: str, options: CatalogueOptions) -> Us
     form.pool.fill(given.get("pool"))
     form.strategy.fill(strategy)
     form.fallbacks.fill(given.get("fallbacks"))
+    form.extras.fill(given)
     form.constraints.fill(given.get("constraints"))
     form.retries.fill(given.get("retries"))
     for one in form.timeouts:

@@ -7,12 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dashboard.condition_words import field_words
+from dashboard.extra_words import describe_extras
 
 STRATEGY_WORDS: Mapping[str, str] = {
     "ordered": "in the order written",
     "round_robin": "in turn",
     "weighted": "at random by weight",
+    "least_busy": "the less busy of two",
+    "headroom": "the most headroom",
     "fastest": "the fastest",
+    "most_reliable": "the most reliable",
     "cheapest": "the cheapest",
     "balanced": "balanced",
     "capability": "the most capable",
@@ -36,7 +40,7 @@ _CONSTRAINT_WORDS: Mapping[str, str] = {
 
 
 def describe_use(use: Any) -> str:
-    """One line: the strategy with its weights, the pool, the fallbacks, how many limits."""
+    """One line: the strategy with its weights, the pool, the fallbacks, the limits, the extras."""
     if not isinstance(use, Mapping):
         return "nothing"
     if "reject" in use:
@@ -45,7 +49,7 @@ def describe_use(use: Any) -> str:
     if use.get("fallbacks"):
         parts.append(f"then {pool_words(use['fallbacks'])}")
     limits = describe_constraints(use.get("constraints"))
-    return ", ".join([*parts, *limits])
+    return ", ".join([*parts, *limits, *describe_extras(use)])
 
 
 def strategy_words(strategy: Any) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from routerapp.models import AttemptRow, RoutedRequest
+from routerapp.models import AttemptRow, RoutedRequest, Status
 
 WIDTH = 1_000
 NARROWEST = 3
+HEDGE = "hedge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
+    """is_loser: ended because another attempt, running beside it, answered first."""
+
     attempt: AttemptRow
     starts_after_ms: int
     bars: tuple[Bar, ...]
     is_ok: bool
+    is_loser: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +43,21 @@ def waterfall(row: RoutedRequest, attempts: Sequence[AttemptRow]) -> Waterfall |
         return None
     ends = [one.at_ms + one.latency_ms - row.at_ms for one in attempts]
     total = max(1, row.latency_ms or 0, *ends)
-    lanes = tuple(_lane(one, row.at_ms, total) for one in attempts)
+    is_race = row.status == Status.OK and any(one.role == HEDGE for one in attempts)
+    lanes = tuple(_lane(one, row.at_ms, total, is_race=is_race) for one in attempts)
     ticks = tuple((quarter * WIDTH // 4, quarter * total // 4) for quarter in range(5))
     return Waterfall(total, ticks, lanes)
 
 
-def _lane(attempt: AttemptRow, begins_ms: int, total: int) -> Lane:
+def _lane(attempt: AttemptRow, begins_ms: int, total: int, *, is_race: bool) -> Lane:
     start = max(0, attempt.at_ms - begins_ms)
     end = start + attempt.latency_ms
     connected = start + min(attempt.connect_ms or 0, attempt.latency_ms)
     first = start + min(attempt.ttft_ms, attempt.latency_ms) if attempt.ttft_ms is not None else end
     marks = (("connect", start, connected), ("wait", connected, max(first, connected)), ("answer", first, end))
     bars = tuple(_bar(phase, a, b, total) for phase, a, b in marks if b > a)
-    return Lane(attempt, start, bars or (_bar("wait", start, start, total),), attempt.status == "ok")
+    is_loser = is_race and attempt.status == Status.CANCELLED
+    return Lane(attempt, start, bars or (_bar("wait", start, start, total),), attempt.status == Status.OK, is_loser)
 
 
 def _bar(phase: str, start: int, end: int, total: int) -> Bar:

@@ -1,31 +1,32 @@
 """Environment variables of Signalbox: parsed once, refused by name, value and what is allowed.
 
-Also the home of the root secret: one file in the data folder (0600), from which every other key is derived by purpose.
+The root secret beside them is read from the data folder (root_secret.py).
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import contextlib
 import ipaddress
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from routerapp.bad_setting import BadSetting as BadSetting
+from routerapp.client_address import TrustedProxies, parse_trusted_proxies
+from routerapp.oidc_settings import NAMES as OIDC_NAMES
+from routerapp.oidc_settings import OidcSettings, read_oidc
+from routerapp.root_secret import FILE_NAME as ROOT_SECRET_FILE
+from routerapp.root_secret import BadRootSecret, RootSecret, derive_key, make_root_secret, read_root_secret
 
-ROOT_SECRET_BYTES = 32
 LEAST_PASSWORD = 10
 KNOWN = frozenset(
     {
         "SIGNALBOX_ADMIN_PASSWORD",
         "SIGNALBOX_ALLOWED_HOSTS",
+        "SIGNALBOX_BACKUP_PASSPHRASE",
         "SIGNALBOX_DATA_DIR",
         "SIGNALBOX_DATABASE_URL",
         "SIGNALBOX_DEMO",
@@ -34,22 +35,20 @@ KNOWN = frozenset(
         "SIGNALBOX_METRICS_TOKEN",
         "SIGNALBOX_PORT",
         "SIGNALBOX_PUBLIC_URL",
+        "SIGNALBOX_TRUSTED_PROXIES",
         "SIGNALBOX_WORKERS",
+        *OIDC_NAMES,
     }
 )
 
 
-class BadSetting(ValueError):
-    """A variable has a value we cannot use."""
-
-    def __init__(self, variable: str, value: str, allowed: str) -> None:
-        super().__init__(f"{variable}={value!r} cannot be used. Allowed: {allowed}.")
-        self.variable = variable
-
-
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the operator set. admin_password and root_secret are kept out of repr."""
+    """What the operator set. Passwords and secrets are kept out of repr.
+
+    root_secret encrypts; old_secrets only decrypt, while a rotation is under way; pepper, else root_secret, is under keyed hashes.
+    is_new_folder: this very process made the root secret.
+    """
 
     data_dir: Path
     host: str
@@ -62,6 +61,12 @@ class Environment:
     egress_allow: tuple[str, ...]
     metrics_token: str | None = field(repr=False)
     root_secret: bytes = field(repr=False)
+    old_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    pepper: bytes | None = field(default=None, repr=False)
+    backup_passphrase: str | None = field(default=None, repr=False)
+    is_new_folder: bool = False
+    trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    oidc: OidcSettings | None = None
 
     @property
     def is_https(self) -> bool:
@@ -72,13 +77,14 @@ class Environment:
         return (self.public_url,) if self.is_https else ()
 
     def derive(self, purpose: str) -> bytes:
-        """32 bytes for one purpose; no two purposes share a key (HKDF-SHA256, RFC 5869)."""
-        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"signalbox/" + purpose.encode()).derive(
-            self.root_secret
-        )
+        """32 bytes for one purpose; no two purposes share a key."""
+        return derive_key(self.root_secret, purpose)
 
     def secret_key(self, purpose: str) -> str:
         return base64.urlsafe_b64encode(self.derive(purpose)).decode()
+
+    def old_secret_keys(self, purpose: str) -> list[str]:
+        return [base64.urlsafe_b64encode(derive_key(secret, purpose)).decode() for secret in self.old_secrets]
 
 
 def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) -> Environment:
@@ -88,6 +94,8 @@ def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) 
     port = _read_port(variables)
     data_dir = _read_data_dir(base_dir, variables)
     public_url = _read_public_url(variables, host, port)
+    is_new_folder = not (data_dir / ROOT_SECRET_FILE).exists()
+    secret = _read_root_secret(data_dir / ROOT_SECRET_FILE)
     return Environment(
         data_dir=data_dir,
         host=host,
@@ -99,7 +107,13 @@ def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) 
         database=_read_database(variables, data_dir),
         egress_allow=_read_egress_allow(variables),
         metrics_token=variables.get("SIGNALBOX_METRICS_TOKEN") or None,
-        root_secret=_read_root_secret(data_dir / "root.key"),
+        root_secret=secret.primary,
+        old_secrets=secret.old,
+        pepper=secret.pepper,
+        backup_passphrase=variables.get("SIGNALBOX_BACKUP_PASSPHRASE") or None,
+        is_new_folder=is_new_folder,
+        trusted_proxies=parse_trusted_proxies(variables.get("SIGNALBOX_TRUSTED_PROXIES", "")),
+        oidc=read_oidc(variables),
     )
 
 
@@ -208,30 +222,12 @@ def _read_egress_allow(variables: Mapping[str, str]) -> tuple[str, ...]:
     return entries
 
 
-def _read_root_secret(path: Path) -> bytes:
+def _read_root_secret(path: Path) -> RootSecret:
     if not path.exists():
-        _make_root_secret(path)
-    return _parse_root_secret(path)
-
-
-def _make_root_secret(path: Path) -> None:
-    # Written aside and linked: a second process never sees half a key, and the first one wins.
-    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.urlsafe_b64encode(secrets.token_bytes(ROOT_SECRET_BYTES)))
-    with contextlib.suppress(FileExistsError):
-        os.link(aside, path)
-    aside.unlink()
-
-
-def _parse_root_secret(path: Path) -> bytes:
+        make_root_secret(path)
     try:
-        secret = base64.urlsafe_b64decode(path.read_bytes())
-    except (binascii.Error, OSError) as error:
+        return read_root_secret(path)
+    except (BadRootSecret, OSError) as error:
         raise BadSetting(
             "SIGNALBOX_DATA_DIR", str(path.parent), f"a folder whose root.key can be read ({error})"
         ) from None
-    if len(secret) != ROOT_SECRET_BYTES:
-        raise BadSetting("SIGNALBOX_DATA_DIR", str(path.parent), "a folder whose root.key holds 32 bytes in base64")
-    return secret

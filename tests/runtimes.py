@@ -56,6 +56,9 @@ def a_snapshot(
     models: Mapping[str, Mapping[str, Any]] | None = None,
     aliases: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
+    teams: Mapping[str, Mapping[str, Any]] | None = None,
+    users: Mapping[str, Mapping[str, Any]] | None = None,
+    budgets: Mapping[str, Any] | None = None,
     serial: int = 1,
 ) -> Snapshot:
     """keys: caller slug -> key; every caller without an entry in callers is CALLER under its own slug."""
@@ -69,6 +72,9 @@ def a_snapshot(
         "models": {one["model"]: a_model(one["model"], **(models or {}).get(one["model"], {})) for one in deployments},
         "deployments": {one["slug"]: dict(one) for one in deployments},
         "callers": {slug: {"slug": slug} | plain | dict((callers or {}).get(slug, {})) for slug in slugs},
+        "teams": dict(teams or {}),
+        "users": dict(users or {}),
+        "budgets": dict(budgets or {}),
         "aliases": dict(aliases or {}),
         "dimensions": ["accuracy"],
         "task_dimensions": {},

@@ -47,7 +47,7 @@ async def _pages(filters: RequestFilters, sort: str) -> AsyncIterator[tuple[Rout
 
 
 async def _csv_chunks(filters: RequestFilters, sort: str) -> AsyncIterator[str]:
-    line = csv.writer(_Echo())
+    line = csv.writer(Echo())
     yield line.writerow([*COLUMNS, "at", "cost_usd"])
     async for rows in _pages(filters, sort):
         yield "".join(line.writerow([inert(value) for value in _values(row).values()]) for row in rows)
@@ -65,7 +65,7 @@ async def _json_chunks(filters: RequestFilters, sort: str) -> AsyncIterator[str]
 
 def csv_text(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> str:
     """A small table as CSV, for charts."""
-    line = csv.writer(_Echo())
+    line = csv.writer(Echo())
     return "".join(line.writerow([inert(value) for value in row]) for row in _chain(columns, rows))
 
 
@@ -85,7 +85,7 @@ def _chain(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Iterator[
     yield from rows
 
 
-class _Echo:
+class Echo:
     """csv.writer wants something to write to; returning the line is all we need."""
 
     def write(self, line: str) -> str:

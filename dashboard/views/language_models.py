@@ -13,7 +13,7 @@ from dashboard.catalogue_forms import LanguageModelForm, NewLanguageModelForm
 from dashboard.fragments import render_page
 from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to, can
-from routerapp.models import Deployment, LanguageModel, Price, Provider
+from routerapp.models import Deployment, LanguageModel, Modality, Price, Provider
 from routerapp.serving import edit_catalog
 from routerapp.serving.refusals import WriteRefused
 
@@ -30,7 +30,7 @@ def language_model_list(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "rows": [_row(model) for model in models],
-        "capabilities": capability_table(models),
+        "capabilities": capability_table([model for model in models if model.modality == Modality.CHAT]),
         "providers": Provider.objects.filter(archived_at=None).order_by("name").select_related("credential"),
         "may_edit": can(request, "edit_language_model"),
         "may_score": can(request, "edit_score"),

@@ -14,13 +14,14 @@ from django.views.decorators.http import require_POST
 from dashboard.answer_events import answer_lines, error_line, line, plain_lines
 from dashboard.code_samples import curl_sample, javascript_sample, python_sample
 from dashboard.fragments import render_page
-from dashboard.playground_chat import CALLER, as_chat, pinned_to, request_body, subject_of
+from dashboard.playground_chat import as_chat, caller_for, pinned_to, request_body, subject_of
 from dashboard.playground_columns import Column, failed_column, routed_column
 from dashboard.playground_forms import PlaygroundForm, target_choices
 from dashboard.recorded_prompt import RecordedPrompt, load_recorded_prompt
 from dashboard.roles import allowed_to, can
 from dashboard.sample_prompts import sample_prompts
 from routerapp.engine.chat import Chat
+from routerapp.engine.types import CallerFacts
 from routerapp.models import Origin
 from routerapp.serving.refusals import WriteRefused
 from routerapp.serving.route_chat import SEED_BITS
@@ -87,10 +88,13 @@ playground_run.required_role = playground_route.required_role  # type: ignore[at
 
 async def _run(request: HttpRequest, given: Mapping[str, Any], target: str) -> AsyncIterator[bytes]:
     try:
-        runtime = _runtime(request)
+        runtime = runtime_of(request)
         started = runtime.clock.monotonic()
-        chat = await sync_to_async(_chat_for)(runtime, given, target, bool(given["stream"]), _seed_of(request))
-        served = await serve_chat(runtime, chat, CALLER, origin=Origin.PLAYGROUND.value)
+        caller = await sync_to_async(caller_for)(request)
+        chat = await sync_to_async(_chat_for)(
+            runtime, given, target, caller, bool(given["stream"]), seed_of(request.POST.get("seed", ""))
+        )
+        served = await serve_chat(runtime, chat, caller, origin=Origin.PLAYGROUND.value)
         lines = answer_lines(served, _chosen(served), lambda: round((runtime.clock.monotonic() - started) * 1_000))
         async with aclosing(lines):
             async for one in lines:
@@ -107,10 +111,11 @@ async def _answered(request: HttpRequest, given: Mapping[str, Any], target: str)
     """The whole answer at once, for browsers without JavaScript."""
     column = await sync_to_async(_column)(request, given, target)
     try:
-        runtime = _runtime(request)
+        runtime = runtime_of(request)
         started = runtime.clock.monotonic()
-        chat = await sync_to_async(_chat_for)(runtime, given, target, False, column.seed)
-        served = await serve_chat(runtime, chat, CALLER, origin=Origin.PLAYGROUND.value)
+        caller = await sync_to_async(caller_for)(request)
+        chat = await sync_to_async(_chat_for)(runtime, given, target, caller, False, column.seed)
+        served = await serve_chat(runtime, chat, caller, origin=Origin.PLAYGROUND.value)
         elapsed = round((runtime.clock.monotonic() - started) * 1_000)
         events = [orjson.loads(one) for one in plain_lines(served.body or b"", elapsed)]
         column.answer = {"events": events, "decision": served.decision_id, **_chosen(served)}
@@ -122,7 +127,14 @@ async def _answered(request: HttpRequest, given: Mapping[str, Any], target: str)
     return column
 
 
-def _chat_for(runtime: Runtime, given: Mapping[str, Any], target: str, is_streaming: bool, seed: int | None) -> Chat:
+def _chat_for(
+    runtime: Runtime,
+    given: Mapping[str, Any],
+    target: str,
+    caller: CallerFacts,
+    is_streaming: bool,
+    seed: int | None,
+) -> Chat:
     """Drafts and versions out of reach serve nobody: their decision is made first and its deployment called by name.
 
     seed: of the decision already shown, so that a choice by chance falls the same way again.
@@ -130,7 +142,7 @@ def _chat_for(runtime: Runtime, given: Mapping[str, Any], target: str, is_stream
     chat = as_chat(request_body(given, target), is_streaming)
     if not _is_out_of_reach(runtime, target):
         return chat
-    decision = simulate(runtime, chat, on=target, caller=CALLER, seed=seed).decision
+    decision = simulate(runtime, chat, on=target, caller=caller, seed=seed).decision
     pinned = pinned_to(chat, decision, runtime)
     if pinned is None:
         words = decision.reject_message or "This draft routes the prompt nowhere: no candidate is eligible."
@@ -138,8 +150,8 @@ def _chat_for(runtime: Runtime, given: Mapping[str, Any], target: str, is_stream
     return pinned
 
 
-def _seed_of(request: HttpRequest) -> int | None:
-    text = request.POST.get("seed", "")
+def seed_of(text: str) -> int | None:
+    """A decision's seed as a page sent it back; None where it is none."""
     is_number = text.isascii() and text.isdigit() and len(text) <= 20
     return int(text) % 2**SEED_BITS if is_number else None
 
@@ -162,7 +174,7 @@ def _column(request: HttpRequest, given: Mapping[str, Any], target: str) -> Colu
     }
     label = _label(target)
     try:
-        simulation = simulate(_runtime(request), as_chat(body), on=subject_of(target), caller=CALLER)
+        simulation = simulate(runtime_of(request), as_chat(body), on=subject_of(target), caller=caller_for(request))
     except Refused as refused:
         return failed_column(target, label, refused.message, samples)
     except (NotReady, WriteRefused) as problem:
@@ -178,7 +190,7 @@ def _label(target: str) -> str:
     return target
 
 
-def _runtime(request: HttpRequest) -> Runtime:
+def runtime_of(request: HttpRequest) -> Runtime:
     """The worker's own, by scope. Under WSGI there is none."""
     runtime: Runtime | None = getattr(request, "scope", {}).get("runtime")
     if runtime is None or not runtime.has_snapshot:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
+from dashboard.extra_words import describe_extras
 from dashboard.fragments import render_page
 from dashboard.policy_changes import changes_between
 from dashboard.policy_traffic import Hits, hits_by_policy, hits_by_rule
@@ -69,6 +70,7 @@ def policy_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "cards": rule_cards(document, hits_by_rule(slug, now_ms())) if document else (),
         "default": default_card(document, hits_by_rule(slug, now_ms())) if document else None,
         "constraints": describe_constraints((document or {}).get("constraints")),
+        "extras": describe_extras(document),
         "timeline": _timeline(policy),
         "drafts": [_draft_row(draft, document) for draft in policy.drafts.select_related("updated_by").order_by("pk")],
         "may_edit": can(request, "edit_draft") and policy.archived_at is None,

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.catalogue_options import load_catalogue_options
 from dashboard.document_text import write_text
+from dashboard.extra_words import describe_extras
 from dashboard.fragments import is_htmx, render_page
 from dashboard.policy_changes import changes_between, diff_lines, rule_name
 from dashboard.policy_forms import (
@@ -142,6 +143,7 @@ def settings_edit(request: HttpRequest, slug: str, draft_id: int) -> HttpRespons
     if request.method == "POST":
         document = draft_edits.set_timezone(draft.document, form.timezone.value.strip())
         document = draft_edits.set_constraints(document, form.constraints.document())
+        document = draft_edits.set_extras(document, form.extras.document())
         refused = _save(request, draft, document, form.has_problems, form.name.value.strip() or None)
         if refused is None:
             messages.success(request, "Settings saved.")
@@ -255,6 +257,7 @@ def _editor(request: HttpRequest, draft: Draft, with_messages: bool = False) -> 
         "cards": rule_cards(document, hits, _problems_by_rule(document)),
         "default": default_card(document, hits),
         "constraints": describe_constraints(document.get("constraints")),
+        "extras": describe_extras(document),
         "timezone": document.get("timezone") or "UTC",
         "changes": changes,
         "is_behind": draft.base_version != (live.number if live else 0),

@@ -1,5 +1,7 @@
 """Providers: whose API deployments speak to. A credential goes in and never comes out."""
 
+import json
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -21,9 +23,8 @@ def provider_create(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given, by = form.cleaned_data, actor_of(request)
         try:
-            provider = edit_catalog.add_provider(
-                given["slug"], name=given["name"], kind=given["kind"], base_url=given["base_url"], by=by
-            )
+            fields = {name: given[name] for name in ("name", "kind", "base_url", "preset", "options")}
+            provider = edit_catalog.add_provider(given["slug"], by=by, **fields)
         except WriteRefused as refused:
             put_on_form(form, refused)
         else:
@@ -36,7 +37,8 @@ def provider_create(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("credential")
 def provider_edit(request: HttpRequest, slug: str) -> HttpResponse:
     provider = get_object_or_404(Provider.objects.select_related("credential"), slug=slug, archived_at=None)
-    initial = {"name": provider.name, "base_url": provider.base_url, "is_enabled": provider.is_enabled}
+    initial = {name: getattr(provider, name) for name in ("name", "base_url", "preset", "is_enabled")}
+    initial["options"] = json.dumps(provider.options) if provider.options else ""
     form = ProviderForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         fields = {name: form.cleaned_data[name] for name in initial}

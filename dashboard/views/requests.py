@@ -11,6 +11,7 @@ from dashboard import freshness
 from dashboard.arithmetic import cost_sheet
 from dashboard.forms import RequestFilterForm
 from dashboard.fragments import asked_fragment, render_page
+from dashboard.kept_content import KeptContent, load_kept_content
 from dashboard.presenters import candidate_lines, headline, trace_lines
 from dashboard.replay_words import replay_words
 from dashboard.roles import allowed_to, can
@@ -94,6 +95,7 @@ def _detail_context(request: HttpRequest, detail: RequestDetail) -> dict[str, An
         "detail": detail,
         "row": row,
         "decision": decision,
+        "warnings": row.warnings.split(",") if row.warnings else [],
         "headline": headline(decision, row.deployment) if decision else "",
         "trace": trace_lines(decision, rule_book(decision)) if decision else [],
         "candidates": candidate_lines(decision) if decision else [],
@@ -101,8 +103,16 @@ def _detail_context(request: HttpRequest, detail: RequestDetail) -> dict[str, An
         "cost": cost_sheet(row, detail.attempts),
         "saved_nusd": saved,
         "may_play": can(request, "use_playground"),
+        "content": _content(request, detail),
         "has_version": PolicyVersion.objects.filter(policy__slug=row.policy, number=row.policy_version).exists(),
     }
+
+
+def _content(request: HttpRequest, detail: RequestDetail) -> KeptContent | None:
+    """What was kept, for those who may read it."""
+    if not (detail.has_chat or detail.has_answer) or not can(request, "read_content"):
+        return None
+    return load_kept_content(detail.row.id)
 
 
 def _sort(form: RequestFilterForm) -> str:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard.document_text import write_text
+from dashboard.extra_words import describe_extras
 from dashboard.fragments import render_page
 from dashboard.policy_changes import changes_between, diff_lines, rule_name
 from dashboard.roles import actor_of, allowed_to, can
@@ -46,6 +47,7 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
         "cards": rule_cards(version.document, {}),
         "default": default_card(version.document, {}),
         "constraints": describe_constraints(version.document.get("constraints")),
+        "extras": describe_extras(version.document),
         "changes": () if is_live or live is None else changes_between(live.document, version.document),
         "text": write_text(version.document, "yaml"),
         "may_roll_back": can(request, "roll_back_policy") and not is_live and policy.archived_at is None,

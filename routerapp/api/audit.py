@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from routerapp.api.endpoint import Endpoint, described, read_query
 from routerapp.api.fields import DocumentField
 from routerapp.api.paging import PageQuery, page_of, page_shape
-from routerapp.models import AuditEvent
-from routerapp.serving.audit import verify_chain
+from routerapp.serving.audit import check_chain
+from routerapp.store.audit_log import AuditFilters, filtered
 
 TAG = "Audit"
 
@@ -33,7 +33,11 @@ class AuditEventSerializer(serializers.Serializer):
 class AuditQuery(PageQuery):
     action = serializers.CharField(max_length=60, required=False)
     actor = serializers.CharField(max_length=150, required=False)
-    subject = serializers.CharField(max_length=150, required=False)
+    subject = serializers.CharField(
+        max_length=150, required=False, help_text="From its start: policy: is every policy."
+    )
+    start = serializers.DateTimeField(required=False, help_text="From this instant on.")
+    end = serializers.DateTimeField(required=False, help_text="Before this instant.")
 
 
 class AuditList(Endpoint):
@@ -44,8 +48,9 @@ class AuditList(Endpoint):
     )
     def get(self, request: Request) -> Response:
         query = read_query(request, AuditQuery)
-        where = {name: query[name] for name in ("action", "actor", "subject") if name in query}
-        return page_of(AuditEvent.objects.filter(**where), AuditEventSerializer, query)
+        names = ("action", "actor", "subject", "start", "end")
+        filters = AuditFilters(**{name: query[name] for name in names if name in query})
+        return page_of(filtered(filters), AuditEventSerializer, query)
 
 
 class AuditCheck(Endpoint):
@@ -55,11 +60,27 @@ class AuditCheck(Endpoint):
         "Whether every event still fits the one before it",
         inline_serializer(
             "AuditCheck",
-            {"is_whole": serializers.BooleanField(), "first_broken_id": serializers.IntegerField(allow_null=True)},
+            {
+                "is_whole": serializers.BooleanField(),
+                "first_broken_id": serializers.IntegerField(allow_null=True),
+                "events": serializers.IntegerField(),
+                "head": serializers.CharField(
+                    allow_null=True, help_text="id:hash of the newest event; keep it elsewhere"
+                ),
+                "reason": serializers.CharField(allow_blank=True),
+            },
         ),
         tag=TAG,
         name="audit_check",
     )
     def get(self, request: Request) -> Response:
-        broken = verify_chain()
-        return Response({"is_whole": broken is None, "first_broken_id": broken})
+        check = check_chain()
+        return Response(
+            {
+                "is_whole": check.is_whole,
+                "first_broken_id": check.broken_id,
+                "events": check.events,
+                "head": check.head,
+                "reason": check.reason,
+            }
+        )

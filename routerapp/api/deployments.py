@@ -17,6 +17,7 @@ from routerapp.serving.changes import find
 
 TAG = "Deployments"
 MAX_COUNT = 10_000_000
+MAX_TOKENS = 1_000_000_000_000
 
 
 class DeploymentSerializer(serializers.Serializer):
@@ -32,6 +33,7 @@ class DeploymentSerializer(serializers.Serializer):
     weight = serializers.IntegerField()
     max_in_flight = serializers.IntegerField(allow_null=True)
     requests_per_minute = serializers.IntegerField(allow_null=True)
+    tokens_per_minute = serializers.IntegerField(allow_null=True)
     simulation = DocumentField()
     is_enabled = serializers.BooleanField()
     is_sample = serializers.BooleanField()
@@ -49,6 +51,7 @@ class DeploymentFieldsSerializer(StrictSerializer):
     weight = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False)
     max_in_flight = serializers.IntegerField(min_value=1, max_value=MAX_COUNT, required=False, allow_null=True)
     requests_per_minute = serializers.IntegerField(min_value=1, max_value=MAX_COUNT, required=False, allow_null=True)
+    tokens_per_minute = serializers.IntegerField(min_value=1, max_value=MAX_TOKENS, required=False, allow_null=True)
     simulation = DocumentField(required=False)
     is_enabled = serializers.BooleanField(required=False)
 

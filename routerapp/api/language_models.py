@@ -11,7 +11,7 @@ from routerapp.api.endpoint import Endpoint, data_of, described, read_body
 from routerapp.api.fields import SlugText, StrictSerializer
 from routerapp.api.paging import list_shape
 from routerapp.api.scores import ScoreSerializer
-from routerapp.models import LanguageModel
+from routerapp.models import LanguageModel, Modality
 from routerapp.serving import edit_catalog
 from routerapp.serving.changes import find
 
@@ -29,6 +29,7 @@ class LanguageModelSerializer(serializers.Serializer):
     has_vision = serializers.BooleanField()
     has_json_schema = serializers.BooleanField()
     has_streaming = serializers.BooleanField()
+    modality = serializers.ChoiceField(choices=Modality.choices)
     is_sample = serializers.BooleanField()
     archived_at = serializers.DateTimeField(allow_null=True)
     scores = ScoreSerializer(many=True)
@@ -43,6 +44,7 @@ class LanguageModelFieldsSerializer(StrictSerializer):
     has_vision = serializers.BooleanField(required=False)
     has_json_schema = serializers.BooleanField(required=False)
     has_streaming = serializers.BooleanField(required=False)
+    modality = serializers.ChoiceField(choices=Modality.choices, required=False)
 
 
 class NewLanguageModelSerializer(LanguageModelFieldsSerializer):

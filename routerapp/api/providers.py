@@ -22,6 +22,8 @@ class ProviderSerializer(serializers.Serializer):
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=ProviderKind.choices)
     base_url = serializers.CharField(allow_blank=True)
+    preset = serializers.CharField(allow_blank=True)
+    options = serializers.DictField()
     is_enabled = serializers.BooleanField()
     is_sample = serializers.BooleanField()
     credential_last_four = serializers.CharField(
@@ -34,13 +36,17 @@ class ProviderSerializer(serializers.Serializer):
 class NewProviderSerializer(StrictSerializer):
     slug = SlugText()
     name = serializers.CharField(max_length=100)
-    kind = serializers.ChoiceField(choices=ProviderKind.choices)
+    kind = serializers.ChoiceField(choices=ProviderKind.choices, required=False)
     base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    preset = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    options = serializers.DictField(required=False)
 
 
 class ProviderFieldsSerializer(StrictSerializer):
     name = serializers.CharField(max_length=100, required=False)
     base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    preset = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    options = serializers.DictField(required=False)
     is_enabled = serializers.BooleanField(required=False)
 
 
@@ -77,7 +83,7 @@ class ProviderDetail(Endpoint):
         return Response(ProviderSerializer(find(Provider.objects.all(), "provider", slug=slug)).data)
 
     @described(
-        "Change name, address or switch off; a new host drops the credential",
+        "Change name, address, preset and options or switch off; a new host drops the credential",
         ProviderSerializer,
         takes=ProviderFieldsSerializer,
         tag=TAG,

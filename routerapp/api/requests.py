@@ -59,6 +59,12 @@ class RequestRowSerializer(serializers.Serializer):
     ttft_ms = serializers.IntegerField(allow_null=True)
     latency_ms = serializers.IntegerField(allow_null=True)
     overhead_us = serializers.IntegerField(allow_null=True)
+    endpoint = serializers.CharField()
+    dialect = serializers.CharField()
+    cache = serializers.CharField(allow_blank=True, help_text="hit, miss, or empty where the cache was off")
+    saved_nusd = serializers.IntegerField(allow_null=True, help_text="what a cache hit would have cost")
+    lost_cache_tokens = serializers.IntegerField(allow_null=True)
+    warnings = serializers.CharField(allow_blank=True, help_text="comma-separated codes")
 
 
 class AttemptSerializer(serializers.Serializer):
@@ -85,6 +91,7 @@ class AttemptSerializer(serializers.Serializer):
     cached_input_usd_per_mtok = UsdField(source="cached_input_nusd_per_mtok", allow_null=True)
     cost_nusd = serializers.IntegerField(allow_null=True)
     finish_reason = serializers.CharField(allow_blank=True)
+    warnings = serializers.CharField(allow_blank=True)
 
 
 class FeedbackSerializer(serializers.Serializer):
@@ -112,6 +119,7 @@ class RequestQuery(StrictSerializer):
     rule = serializers.CharField(max_length=40, required=False)
     key = serializers.CharField(max_length=60, required=False)
     team = serializers.CharField(max_length=60, required=False)
+    cache = serializers.ChoiceField(choices=["hit", "miss"], required=False)
     id = serializers.RegexField(r"^[0-9a-f-]{1,36}\Z", required=False, help_text="the beginning of an id")
     min_cost_usd = UsdText(required=False)
     max_cost_usd = UsdText(required=False)
@@ -125,7 +133,7 @@ class RequestQuery(StrictSerializer):
 def filters_of(query: dict[str, Any]) -> RequestFilters:
     """The store's filters; traffic of other origins only when asked for."""
     named: dict[str, Any] = {field: tuple(query[name]) for name, field in LISTS.items() if name in query}
-    named |= {name: query[name] for name in ("policy", "rule", "key", "team") if name in query}
+    named |= {name: query[name] for name in ("policy", "rule", "key", "team", "cache") if name in query}
     return RequestFilters(
         **named,
         origins=tuple(query.get("origin", [Origin.LIVE])),

@@ -67,9 +67,10 @@ def _make_models(catalog: Mapping[str, Any], now: datetime) -> None:
     for provider in catalog["providers"]:
         add_provider(provider["slug"], name=provider["name"], kind="simulated", by=SYSTEM, is_sample=True)
     for model in catalog["models"]:
-        fields = {key: model[key] for key in ("name", "vendor", "context_window", "max_output_tokens")}
-        flags = {f"has_{flag}": True for flag in model["flags"]}
-        add_language_model(model["slug"], {**fields, **flags, "has_streaming": True}, by=SYSTEM, is_sample=True)
+        fields = {key: model.get(key) for key in ("name", "vendor", "context_window", "max_output_tokens")}
+        modality = model.get("modality", "chat")
+        flags = {f"has_{flag}": True for flag in model["flags"]} | {"has_streaming": modality == "chat"}
+        add_language_model(model["slug"], {**fields, **flags, "modality": modality}, by=SYSTEM, is_sample=True)
         for dimension, value in model["scores"].items():
             set_score(
                 model["slug"],

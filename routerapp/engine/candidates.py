@@ -8,8 +8,9 @@ from routerapp.engine.estimates import Forecast, forecast_for, need_of
 from routerapp.engine.money import attempt_cost, price_at
 from routerapp.engine.references import parse_reference
 from routerapp.engine.strategies.ranking import Option
-from routerapp.engine.types import DeploymentFacts, Evidence, Inputs, LanguageModelFacts, Live, LiveDeployment
+from routerapp.engine.types import DeploymentFacts, Evidence, Inputs, LanguageModelFacts, Live, LiveDeployment, Price
 from routerapp.engine.verdicts import Verdict
+from routerapp.engine.worst_case import worst_case
 
 COOLDOWNS = frozenset((Verdict.IN_COOLDOWN, Verdict.PROBE_IN_FLIGHT))
 _IDLE = LiveDeployment()
@@ -36,7 +37,7 @@ class Survey:
         """Options in the order of the pool. overriding: cooldown is no reason this time."""
         sieve = sieve_of(pool, self.limits, self._binding, self.config)
         self.out.update(sieve.out)
-        live, budget, now_ms = self.live.deployments, self.live.budget_left_nusd, self.now_ms
+        live, left, now_ms = self.live.deployments, self.live.budget_left_nusd, self.now_ms
         constraints, models, only = self.limits.constraints, self._models, self._only
         options: list[Option] = []
         for position, deployment, model in sieve.left:
@@ -48,8 +49,11 @@ class Survey:
             price = price_at(deployment.prices, now_ms)
             cost = None if price is None else attempt_cost(price, forecast.input_tokens, forecast.output_tokens)
             state = live.get(slug, _IDLE)
+            budget, most = (None, None) if left is None else self._worst_case(model, forecast, price)
             reason = (
-                misfit or too_dear(constraints, price, cost, budget) or not_now(deployment, constraints, state, now_ms)
+                misfit
+                or too_dear(constraints, price, cost, budget, most)
+                or not_now(deployment, constraints, state, now_ms, forecast)
             )
             if reason is not None and not (overriding and reason[0] in COOLDOWNS):
                 self.out[slug] = reason
@@ -67,6 +71,17 @@ class Survey:
         """Among those that only cooldown keeps out; ties by slug."""
         waiting = [(self._reopens_at(slug), slug) for slug, reason in self.out.items() if reason[0] in COOLDOWNS]
         return min(waiting)[1] if waiting else None
+
+    def _worst_case(
+        self, model: LanguageModelFacts, forecast: Forecast, price: Price | None
+    ) -> tuple[int | None, int | None]:
+        """(what is left of the budget, the most this would cost); both None where an unpriced deployment is let through."""
+        budgets, left = self.config.budgets, self.live.budget_left_nusd
+        if budgets is None:
+            return left, None
+        if price is None:
+            return (None if budgets.unpriced == "allow" else left), None
+        return left, worst_case(model, self._need, forecast).cost(price)
 
     def _reopens_at(self, slug: str) -> float:
         verdict, detail = self.out[slug]

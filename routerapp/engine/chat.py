@@ -27,11 +27,22 @@ class RouterExtras:
     dry_run: bool = False
 
 
-class Chat(msgspec.Struct, frozen=True, gc=False):
-    """One chat request in the OpenAI shape.
+class Impossible(msgspec.Struct, frozen=True):
+    """Something of a chat that an upstream has no words for. is_droppable: the rest still means something without it."""
 
-    fields: top-level name -> its JSON bytes exactly as sent, router extras removed; what goes upstream is spliced from these.
-    messages, tools: decoded once, for features and for adapters of other dialects.
+    field: str
+    reason: str
+    is_droppable: bool = True
+
+
+class Chat(msgspec.Struct, frozen=True, gc=False):
+    """One request: a chat in the caller's dialect, or what another endpoint takes.
+
+    fields: top-level name -> its JSON bytes exactly as sent, router extras removed; what goes upstream natively is spliced from these.
+    messages, tools: in the OpenAI shape whatever the dialect, decoded once, for features and for adapters of other dialects.
+    dialect: openai or anthropic. endpoint: chat or embeddings. openai_fields: the fields in the OpenAI shape where fields are not;
+    untranslated: what of them has no place there, so that only an upstream of the same dialect can take it.
+    token_inputs: lengths of the inputs that came as token numbers, whose text nobody here can read.
     """
 
     requested_model: str
@@ -45,3 +56,19 @@ class Chat(msgspec.Struct, frozen=True, gc=False):
     extras: RouterExtras = RouterExtras()
     headers: Mapping[str, str] = {}
     body_bytes: int = 0
+    dialect: str = "openai"
+    endpoint: str = "chat"
+    openai_fields: Mapping[str, bytes] = {}
+    untranslated: tuple[Impossible, ...] = ()
+    token_inputs: tuple[int, ...] = ()
+
+    @property
+    def shared_fields(self) -> Mapping[str, bytes]:
+        """The top-level fields in the OpenAI shape: what every adapter can read."""
+        return self.fields if self.dialect == "openai" else self.openai_fields
+
+    @property
+    def answers_wanted(self) -> int:
+        """n of the request; what is not a number is the upstream's to refuse."""
+        wanted = self.shared_fields.get("n", b"1")
+        return max(int(wanted), 1) if wanted.isdigit() and len(wanted) < 6 else 1

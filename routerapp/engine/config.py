@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
+from routerapp.engine.allowances import Subject, subjects_of_caller, subjects_of_user
 from routerapp.engine.canonical import content_address
 from routerapp.engine.constraints import NO_CONSTRAINTS, Constraints, Reason, named_lists, read_constraints, standing
 from routerapp.engine.policy import Policy, parse_policy
 from routerapp.engine.problems import ConfigError as ConfigError
 from routerapp.engine.problems import PolicyError, Problem
 from routerapp.engine.references import Reference
-from routerapp.engine.types import CallerFacts, DeploymentFacts, LanguageModelFacts
+from routerapp.engine.types import AllowanceFacts, CallerFacts, DeploymentFacts, LanguageModelFacts
 from routerapp.engine.verdicts import Verdict
 
 SCHEMA = 1
@@ -83,8 +84,19 @@ class Sieve:
 
 
 @dataclass(frozen=True, slots=True)
+class Budgets:
+    """unpriced: refuse or allow, what becomes of deployments without a price where a spend limit binds."""
+
+    unpriced: str = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """revision: content address of the document. caller_constraints: the binding constraints of each key, parsed."""
+    """revision: content address of the document. caller_constraints: the binding constraints of each key, parsed.
+
+    users: keyed hash or `*`. budgets None: a document of the first release, whose budgets looked at the expected cost, not the worst case.
+    caller_subjects: of each key, who is limited.
+    """
 
     revision: str
     policies: Mapping[str, PolicyVersions]
@@ -98,12 +110,23 @@ class Config:
     task_words: Mapping[str, tuple[str, ...]]
     experiments: Mapping[str, Mapping[str, Any]]
     document: Mapping[str, Any] = field(repr=False)
+    teams: Mapping[str, AllowanceFacts] = field(default_factory=dict)
+    users: Mapping[str, AllowanceFacts] = field(default_factory=dict)
+    budgets: Budgets | None = None
+    caller_subjects: Mapping[str, tuple[Subject, ...]] = field(repr=False, default_factory=dict)
     caller_constraints: Mapping[str, Constraints] = field(repr=False, default_factory=dict)
     memo: Memo = field(repr=False, compare=False, default_factory=Memo)
 
     def live_policy(self, slug: str) -> Policy | None:
         versions = self.policies.get(slug)
         return None if versions is None else versions.live_policy
+
+    def subjects_of(self, caller: CallerFacts, user: str | None) -> tuple[Subject, ...]:
+        """Whose limits bind a request of this caller; user is the keyed hash of the end user it names."""
+        found = self.caller_subjects.get(caller.slug)
+        if found is None:
+            found = subjects_of_caller(caller, self.teams)
+        return found + subjects_of_user(user, self.users) if user and self.users else found
 
 
 def parse_config(document: Mapping[str, Any]) -> Config:
@@ -124,6 +147,7 @@ def parse_config(document: Mapping[str, Any]) -> Config:
                 Problem(f"deployments.{slug}.model", "unknown_reference", f"There is no model {facts.model!r}.")
             )
     callers = _facts(document, "callers", CallerFacts, problems)
+    teams = _convert(document, "teams", dict[str, AllowanceFacts], {}, problems)
     config = Config(
         revision=content_address(document),
         policies=_policies(document, problems),
@@ -137,6 +161,10 @@ def parse_config(document: Mapping[str, Any]) -> Config:
         task_words=_convert(document, "task_words", dict[str, tuple[str, ...]], {}, problems),
         experiments=_convert(document, "experiments", dict[str, dict[str, Any]], {}, problems),
         document=document,
+        teams=teams,
+        users=_convert(document, "users", dict[str, AllowanceFacts], {}, problems),
+        budgets=_convert(document, "budgets", Budgets | None, None, problems),
+        caller_subjects={slug: subjects_of_caller(facts, teams) for slug, facts in callers.items()},
         caller_constraints={
             slug: read_constraints(facts.constraints, f"callers.{slug}.constraints", problems)
             for slug, facts in callers.items()

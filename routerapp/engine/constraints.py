@@ -127,8 +127,8 @@ def why_not(
     return (
         standing(deployment, constraints)
         or unfit(model, need, constraints, quote.forecast)
-        or too_dear(constraints, quote.price, quote.estimate.cost_nusd, budget_left_nusd)
-        or not_now(deployment, constraints, live, now_ms)
+        or too_dear(constraints, quote.price, quote.estimate.cost_nusd, budget_left_nusd, quote.most_nusd)
+        or not_now(deployment, constraints, live, now_ms, quote.forecast)
     )
 
 
@@ -166,12 +166,15 @@ def _location(deployment: DeploymentFacts, constraints: Constraints) -> Reason |
 
 def unfit(model: LanguageModelFacts, need: Need, constraints: Constraints, forecast: Forecast) -> Reason | None:
     """What the model cannot do for this request; the same for all its deployments."""
+    if model.modality != need.endpoint:
+        return Verdict.WRONG_ENDPOINT, {"needs": need.endpoint, "has": model.modality}
     limit = model.max_output_tokens
     if need.max_tokens is not None and limit is not None and need.max_tokens > limit:
         return Verdict.OUTPUT_LIMIT_TOO_SMALL, {"needs": need.max_tokens, "has": limit}
     answer = need.max_tokens if need.max_tokens is not None else forecast.output_tokens
-    if forecast.input_tokens + answer > model.context_window:
-        return Verdict.CONTEXT_TOO_SMALL, {"needs": forecast.input_tokens + answer, "has": model.context_window}
+    read = forecast.input_tokens if need.longest_input_tokens is None else need.longest_input_tokens
+    if read + answer > model.context_window:
+        return Verdict.CONTEXT_TOO_SMALL, {"needs": read + answer, "has": model.context_window}
     if missing := _missing_ability(model, need):
         return missing, {}
     if constraints.min_quality is None:
@@ -196,9 +199,16 @@ def _missing_ability(model: LanguageModelFacts, need: Need) -> Verdict | None:
 
 
 def too_dear(
-    constraints: Constraints, price: Price | None, cost_nusd: int | None, budget_left_nusd: int | None
+    constraints: Constraints,
+    price: Price | None,
+    cost_nusd: int | None,
+    budget_left_nusd: int | None,
+    most_nusd: int | None = None,
 ) -> Reason | None:
-    """Ceilings and budget. Under any of them an unpriced deployment is out: unpriced is not free."""
+    """Ceilings and budget. Under any of them an unpriced deployment is out: unpriced is not free.
+
+    A ceiling is about the expected cost; a budget about most_nusd, the worst case, where that is known.
+    """
     ceiling, input_cap, output_cap = (
         constraints.max_cost_nusd,
         constraints.max_input_nusd_per_mtok,
@@ -214,18 +224,24 @@ def too_dear(
         return Verdict.PRICE_TOO_HIGH, {"output_nusd_per_mtok": price.output_nusd_per_mtok, "allowed": output_cap}
     if ceiling is not None and cost_nusd > ceiling:
         return Verdict.COST_TOO_HIGH, {"cost_nusd": cost_nusd, "allowed": ceiling}
-    if budget_left_nusd is not None and cost_nusd > max(budget_left_nusd, 0):
-        return Verdict.OVER_BUDGET, {"cost_nusd": cost_nusd, "left_nusd": budget_left_nusd}
+    most_nusd = cost_nusd if most_nusd is None else most_nusd
+    if budget_left_nusd is not None and most_nusd > max(budget_left_nusd, 0):
+        return Verdict.OVER_BUDGET, {"cost_nusd": most_nusd, "left_nusd": budget_left_nusd}
     return None
 
 
-def not_now(deployment: DeploymentFacts, constraints: Constraints, live: LiveDeployment, now_ms: int) -> Reason | None:
+def not_now(
+    deployment: DeploymentFacts, constraints: Constraints, live: LiveDeployment, now_ms: int, forecast: Forecast
+) -> Reason | None:
     """Reasons that pass with time. Cooldown comes last: who has it has no other. An unmeasured latency is not too slow."""
     ceiling, measured = constraints.max_ttft_ms, live.ttft_ewma_ms
     if ceiling is not None and measured is not None and measured > ceiling:
         return Verdict.TOO_SLOW, {"ttft_ms": float(measured), "allowed": ceiling}
     if live.requests_left is not None and live.requests_left <= 0:
         return Verdict.RATE_LIMITED, {}
+    if live.tokens_left is not None and live.tokens_left < forecast.input_tokens + forecast.output_tokens:
+        needs = forecast.input_tokens + forecast.output_tokens
+        return Verdict.RATE_LIMITED, {"needs_tokens": needs, "left_tokens": live.tokens_left}
     if deployment.max_in_flight is not None and live.in_flight >= deployment.max_in_flight:
         return Verdict.AT_CAPACITY, {"in_flight": live.in_flight, "has": deployment.max_in_flight}
     if live.breaker == "closed":

@@ -8,8 +8,11 @@ from typing import Any
 import msgspec
 
 from routerapp.engine.candidates import Survey, names, place_of
+from routerapp.engine.caps import caps_of, trace_of
 from routerapp.engine.config import Config, pool_of, standing_of
 from routerapp.engine.constraints import NO_CONSTRAINTS, Constraints, parse_constraints
+from routerapp.engine.extras import PLAIN_HANDLING, handling_of
+from routerapp.engine.keeping import keep_or_explore, sticky_step
 from routerapp.engine.matching import UnknownObservation as UnknownObservation
 from routerapp.engine.matching import evaluate_policy_match as evaluate_policy_match
 from routerapp.engine.plan import candidates_of, effects_of, plan_of
@@ -53,7 +56,9 @@ def decide(
     limits = standing_of(_asked(route, inputs), inputs.facts.key, config)
     survey = Survey(config, evidence, inputs, live, limits, now_ms)
     ranking, followers = _choose(route, survey, inputs, seed, trace)
-    plan = plan_of(ranking, followers, trace)
+    plan = plan_of(ranking, followers, trace, route.extras.hedge_after_ms)
+    if caps := caps_of(plan, config, evidence, inputs, route.parameters):
+        trace.extend(trace_of(caps))
     decision = Decision(
         **common,
         outcome="routed" if plan else "no_candidate",
@@ -86,10 +91,8 @@ def _choose(
     fallbacks = survey.assess(extra) if extra else []
     for option in fallbacks:
         option.is_fallback = True
-    if use is not None and use.kind == "balanced" and inputs.objective:
-        use = replace(use, strategy_parameters=reweighted(use.strategy_parameters, inputs.objective))
     if use is not None and options:
-        ranking = _rank(use, options, _moment(route, inputs, survey.live, seed), inputs.only)
+        ranking = _rank(route, use, options, inputs, survey, seed)
     else:
         trace.append(TraceStep("pool", route.rule_id, Verdict.POOL_EMPTY))
         ranking, fallbacks = Ranking(certain(fallbacks)), []
@@ -98,6 +101,9 @@ def _choose(
             survey.out.pop(slug)
             trace.append(TraceStep("pool", slug, Verdict.COOLDOWN_OVERRIDDEN))
     trace.extend(ranking.trace)
+    if route.extras.sticky is not None and ranking.options:
+        first = ranking.options[0].slug
+        trace.append(sticky_step(route.extras.sticky, first, inputs.facts, survey.live, survey.now_ms))
     if inputs.fallbacks and ranking.options:
         later = ranking.options[1:] + fallbacks
         later.sort(key=lambda option: place_of(inputs.fallbacks, option.deployment))
@@ -105,23 +111,25 @@ def _choose(
     return ranking, fallbacks
 
 
-def _rank(use: Use, options: list[Option], moment: Moment, only: tuple[str, ...]) -> Ranking:
-    """By the strategy; where the caller listed models, in the order of that list, and by the strategy for each of them."""
-    strategy, parameters = use.strategy, use.strategy_parameters
-    if not only:
-        return strategy.rank(options, parameters, moment)
+def _rank(route: Route, use: Use, options: list[Option], inputs: Inputs, survey: Survey, seed: int) -> Ranking:
+    """By the strategy and the rule's extras; where the caller listed models, in the order of that list, so for each of them."""
+    moment = Moment(seed, route.rule_id, route.state_key, inputs.features, inputs.facts, survey.live.round_robin)
+    rank, parameters = use.strategy.rank, use.strategy_parameters
+    if use.kind == "balanced" and inputs.objective:
+        parameters = reweighted(parameters, inputs.objective)
     groups: dict[int, list[Option]] = {}
-    for option in options:
-        groups.setdefault(place_of(only, option.deployment), []).append(option)
-    first, *later = (strategy.rank(groups[place], parameters, moment) for place in sorted(groups))
-    followers = [option for ranking in later for option in ranking.options]
+    if inputs.only:
+        for option in options:
+            groups.setdefault(place_of(inputs.only, option.deployment), []).append(option)
+    first = rank(groups.pop(min(groups)) if groups else options, parameters, moment)
+    if route.extras.ranks:
+        first = keep_or_explore(first, route.extras, moment, survey.live, survey.now_ms)
+    if not groups:
+        return first
+    followers = [option for place in sorted(groups) for option in rank(groups[place], parameters, moment).options]
     for option in followers:
         option.probability = 0.0
     return replace(first, options=[*first.options, *followers])
-
-
-def _moment(route: Route, inputs: Inputs, live: Live, seed: int) -> Moment:
-    return Moment(seed, route.rule_id, route.state_key, inputs.features, inputs.facts, live.round_robin)
 
 
 def _asked(route: Route, inputs: Inputs) -> Constraints:
@@ -131,8 +139,10 @@ def _asked(route: Route, inputs: Inputs) -> Constraints:
 
 
 def _plan_limits(route: Route, constraints: Constraints) -> PlanLimits:
-    ceiling = constraints.max_cost_nusd
-    return route.limits if ceiling is None else msgspec.structs.replace(route.limits, max_cost_nusd=ceiling)
+    ceiling, hedge_after_ms = constraints.max_cost_nusd, route.extras.hedge_after_ms
+    if ceiling is None and hedge_after_ms is None:
+        return route.limits
+    return msgspec.structs.replace(route.limits, max_cost_nusd=ceiling, hedge_after_ms=hedge_after_ms)
 
 
 def _pinned_route(
@@ -167,4 +177,5 @@ def _common(
         engine=ENGINE_VERSION,
         features=inputs.features,
         experiment=route.assignment,
+        handling=handling_of(route.extras, PLAIN_HANDLING if policy is None else policy.content),
     )

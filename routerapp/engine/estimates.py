@@ -33,6 +33,8 @@ class Need(msgspec.Struct, frozen=True, gc=False):
     streaming: bool = False
     task: str = "unknown"
     tokens_exact: bool = False
+    endpoint: str = "chat"
+    longest_input_tokens: int | None = None
 
 
 class Forecast(msgspec.Struct, frozen=True, gc=False):
@@ -45,11 +47,12 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One deployment's offer at one instant. price None: unpriced."""
+    """One deployment's offer at one instant. price None: unpriced. most_nusd: its worst case, where that was asked for."""
 
     forecast: Forecast
     price: Price | None
     estimate: Estimate
+    most_nusd: int | None = None
 
 
 def need_of(inputs: Inputs) -> Need:
@@ -63,6 +66,8 @@ def need_of(inputs: Inputs) -> Need:
         facts.stream,
         features.task,
         features.tokens_exact,
+        facts.endpoint,
+        facts.longest_input_tokens,
     )
 
 
@@ -72,7 +77,7 @@ def forecast_for(
     """Corrected prompt length, expected answer length capped by the caller's limit, quality."""
     factor = 1.0 if need.tokens_exact else evidence.token_correction.get(model.slug, 1.0)
     tokens = need.prompt_tokens if factor == 1.0 else round(need.prompt_tokens * factor)
-    expected = expected_output_tokens(model.slug, need.task, evidence)
+    expected = expected_output_tokens(model.slug, need.task, evidence) if need.endpoint == "chat" else 0
     if need.max_tokens is not None and need.max_tokens < expected:
         expected = need.max_tokens
     return Forecast(tokens, expected, quality_of(model, need.task, task_dimensions))

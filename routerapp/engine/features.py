@@ -60,6 +60,15 @@ def estimate_tokens(size_bytes: int, factor: float = 1.0) -> int:
     return max(1, round(size_bytes / BYTES_PER_TOKEN * factor))
 
 
+def longest_input(chat: Chat) -> int:
+    """Tokens of the longest of a batch of inputs, each of which is read by itself."""
+    if chat.token_inputs:
+        return max(chat.token_inputs)
+    content = chat.messages[0].get("content") if chat.messages else ""
+    texts = [part.get("text", "") for part in content] if isinstance(content, list) else [content or ""]
+    return max((estimate_tokens(len(text.encode("utf-8", "surrogatepass"))) for text in texts), default=1)
+
+
 def extract_features(
     chat: Chat, content: Content, classifier: TaskClassifier | None = None, token_factor: float = 1.0
 ) -> Features:
@@ -74,8 +83,12 @@ def extract_features(
     size = len(content.conversation.encode("utf-8", "surrogatepass")) + len(chat.fields.get("tools", b""))
     prompt_tokens = estimate_tokens(size, token_factor) + TOKENS_PER_IMAGE * content.has_images
     pii, scan_complete = find_pii(content.conversation)
+    if chat.token_inputs:
+        # Nobody can say what such numbers spell, so nobody can say that it is harmless.
+        prompt_tokens, scan_complete = sum(chat.token_inputs), False
     return Features(
         prompt_tokens=prompt_tokens,
+        tokens_exact=bool(chat.token_inputs),
         task=guess.task,
         task_confidence=guess.confidence,
         task_reasons=guess.reasons,

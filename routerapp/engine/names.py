@@ -21,6 +21,8 @@ from routerapp.engine.verdicts import Verdict
 AUTO = ("auto", "router/auto")
 POLICY_PREFIX = "policy/"
 STRATEGY_PREFIX = "router-"
+# What an alias of the catalogue points to; callers cannot send these themselves.
+REFERENCES = ("policy:", "model:", "deployment:")
 PIN_SCOPE = "policy:pin"
 NUMBERED_STRATEGIES = ("balanced", "cheapest", "fastest")
 MAX_ALIASES = 5
@@ -90,6 +92,8 @@ def _follow_aliases(requested: str, config: Config) -> tuple[str, list[TraceStep
         if target is None:
             return name, trace
         trace.append(TraceStep("name", name, Verdict.ALIAS_RESOLVED, {"to": target}))
+        if target.startswith(REFERENCES):
+            return target.replace("policy:", POLICY_PREFIX, 1) if target.startswith("policy:") else target, trace
         name = target
     raise UnknownModel(f"The alias {_shown(requested)} leads through more than {MAX_ALIASES} others.")
 
@@ -150,7 +154,10 @@ def _share(number: str, name: str) -> float:
 def _pinned(name: str, config: Config, trace: list[TraceStep]) -> Resolution:
     provider, slash, model = name.partition("/")
     deployments = config.deployments.values()
-    if slash:
+    if trace and name.startswith(REFERENCES):
+        kind, _, slug = name.partition(":")
+        pinned = {one.slug for one in deployments if slug == (one.slug if kind == "deployment" else one.model)}
+    elif slash:
         pinned = {
             one.slug for one in deployments if one.provider == provider and model in (one.model, one.upstream_model)
         }

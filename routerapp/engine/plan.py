@@ -44,16 +44,24 @@ def _full(option: Option, kind: str) -> Candidate:
     )
 
 
-def plan_of(ranking: Ranking, followers: list[Option], trace: list[TraceStep]) -> tuple[PlanStep, ...]:
-    """The first ranked is primary, at most four more follow; the trace names the choice, the runner-up and added fallbacks."""
+def plan_of(
+    ranking: Ranking, followers: list[Option], trace: list[TraceStep], hedge_after_ms: int | None = None
+) -> tuple[PlanStep, ...]:
+    """The first ranked is primary, at most four more follow; the trace names the choice, the runner-up, the hedge and added fallbacks.
+
+    Under a hedge the second is asked as well once the primary has kept silent so long; if the primary fails before, it is a fallback.
+    """
     if not ranking.options:
         trace.append(TraceStep("plan", "", Verdict.NO_CANDIDATE))
         return ()
     primary = ranking.options[0]
     rest = (ranking.options[1:] + followers)[: MAX_STEPS - 1]
-    trace.append(TraceStep("plan", primary.slug, Verdict.CHOSEN, _margin(ranking.options)))
+    trace.append(TraceStep("plan", primary.slug, Verdict.CHOSEN, _margin(ranking)))
     trace.extend(TraceStep("plan", option.slug, Verdict.FALLBACK_ADDED) for option in rest if option.is_fallback)
-    steps = (PlanStep(option.slug, "fallback", "failed_before_first_byte") for option in rest)
+    steps = [PlanStep(option.slug, "fallback", "failed_before_first_byte") for option in rest]
+    if hedge_after_ms is not None and rest:
+        steps[0] = PlanStep(rest[0].slug, "hedge", "no_first_token")
+        trace.append(TraceStep("plan", rest[0].slug, Verdict.HEDGE_ADDED, {"after_ms": hedge_after_ms}))
     return (PlanStep(primary.slug, "primary"), *steps)
 
 
@@ -66,10 +74,11 @@ def effects_of(ranking: Ranking) -> tuple[Effect, ...]:
     return (*ranking.effects, *probe, InFlight(primary.slug))
 
 
-def _margin(options: list[Option]) -> dict[str, object]:
-    if len(options) < 2:
+def _margin(ranking: Ranking) -> dict[str, object]:
+    """Over whom, and by how much of the score; nothing where it was not the strategy that put it first."""
+    if len(ranking.options) < 2 or ranking.is_reordered:
         return {}
-    first, second = options[0], options[1]
+    first, second = ranking.options[:2]
     because: dict[str, object] = {"over": second.slug}
     if first.score is not None and second.score is not None:
         because["margin"] = first.score - second.score

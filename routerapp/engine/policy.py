@@ -10,16 +10,18 @@ from zoneinfo import ZoneInfo
 
 from routerapp.engine.conditions import Condition, Leaf, read_condition
 from routerapp.engine.constraints import Constraints, read_constraints
+from routerapp.engine.extras import PLAIN_HANDLING, POLICY_EXTRA_KEYS, Extras, read_content, read_extras
 from routerapp.engine.operators import Test, never
 from routerapp.engine.problems import PolicyError as PolicyError
 from routerapp.engine.problems import Problem as Problem
 from routerapp.engine.section import Section
-from routerapp.engine.types import TraceStep
+from routerapp.engine.types import Handling, TraceStep
 from routerapp.engine.uses import Use, read_use
 from routerapp.engine.verdicts import Verdict
 
 SCHEMA = 1
-KEYS = ("schema", "policy", "description", "timezone", "constraints", "rules", "default")
+SETTINGS_KEYS = ("constraints", *POLICY_EXTRA_KEYS, "content")
+KEYS = ("schema", "policy", "description", "timezone", *SETTINGS_KEYS, "rules", "default")
 RULE_KEYS = ("id", "name", "enabled", "when", "use")
 RESERVED_RULE_IDS = ("default", "pinned")
 MAX_RULES = 500
@@ -42,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """version 0 is a draft or a policy made up for a name. document: as given."""
+    """version 0 is a draft or a policy made up for a name. document: as given. content: what is kept of prompts and answers."""
 
     slug: str
     version: int
@@ -52,6 +54,7 @@ class Policy:
     default: Rule
     document: Mapping[str, Any]
     uses_clock: bool = False
+    content: Handling = PLAIN_HANDLING
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -72,19 +75,21 @@ def parse_policy(document: Mapping[str, Any], *, version: int = 0) -> Policy:
     section.text("description", limit=1_000)
     timezone = _read_timezone(section)
     constraints = read_constraints(section.document.get("constraints"), "constraints", problems)
-    rules = _read_rules(section, constraints)
+    extras = read_extras(Section(_settings(section), "", problems, KEYS))
+    content = read_content(section)
+    rules = _read_rules(section, constraints, extras)
     section.require("default")
     default = Rule(
         "default",
         "default",
         True,
         None,
-        read_use(section.document.get("default", {}), "default", problems, constraints),
+        read_use(section.document.get("default", {}), "default", problems, constraints, (), extras),
     )
     if problems:
         raise PolicyError(tuple(problems))
     uses_clock = any(rule.when is not None and rule.when.uses_clock for rule in rules)
-    return Policy(slug, version, timezone, constraints, rules, default, document, uses_clock)
+    return Policy(slug, version, timezone, constraints, rules, default, document, uses_clock, content)
 
 
 def _read_timezone(section: Section) -> ZoneInfo:
@@ -98,7 +103,12 @@ def _read_timezone(section: Section) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _read_rules(section: Section, around: Constraints) -> tuple[Rule, ...]:
+def _settings(section: Section) -> Mapping[str, Any]:
+    """The extras a policy sets for all its rules."""
+    return {key: section.document[key] for key in POLICY_EXTRA_KEYS if key in section.document}
+
+
+def _read_rules(section: Section, around: Constraints, extras: Extras) -> tuple[Rule, ...]:
     documents = section.items("rules")
     if len(documents) > MAX_RULES:
         section.refuse("rules", "too_many", f"A policy has at most {MAX_RULES} rules.")
@@ -106,7 +116,7 @@ def _read_rules(section: Section, around: Constraints) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     seen: set[str] = set()
     for index, document in enumerate(documents):
-        rule = _read_rule(document, f"rules[{index}]", section.problems, around)
+        rule = _read_rule(document, f"rules[{index}]", section.problems, around, extras)
         if rule.id in seen:
             section.refuse(f"rules[{index}].id", "duplicate_id", f"Another rule has the id {rule.id!r}.")
         seen.add(rule.id)
@@ -114,7 +124,7 @@ def _read_rules(section: Section, around: Constraints) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _read_rule(document: Any, path: str, problems: list[Problem], around: Constraints) -> Rule:
+def _read_rule(document: Any, path: str, problems: list[Problem], around: Constraints, extras: Extras) -> Rule:
     section = Section(document, path, problems, RULE_KEYS)
     section.require("id")
     rule_id = section.text("id", "", limit=40) or ""
@@ -125,7 +135,7 @@ def _read_rule(document: Any, path: str, problems: list[Problem], around: Constr
     when = None
     if section.has("when"):
         when = read_condition(section.document["when"], f"{path}.when", problems)
-    use = read_use(section.document.get("use", {}), f"{path}.use", problems, around)
+    use = read_use(section.document.get("use", {}), f"{path}.use", problems, around, (), extras)
     is_enabled = section.flag("enabled", True)
     return Rule(
         rule_id,

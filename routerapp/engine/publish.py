@@ -21,7 +21,7 @@ from routerapp.engine.types import DeploymentFacts
 from routerapp.engine.uses import Use
 from routerapp.engine.verdicts import Verdict
 
-_SHARED_KINDS = ("round_robin", "weighted", "consistent_hash")
+_SHARED_KINDS = ("round_robin", "weighted", "least_busy", "consistent_hash")
 _WHAT = {
     "deployment": "There is no deployment {name!r}.",
     "model": "No deployment serves a model {name!r}.",
@@ -75,6 +75,7 @@ def _check_pool(place: _Place, config: Config) -> Iterator[Problem]:
     if pool:
         yield from _emptied(pool, use.constraints, f"{path}.pool")
         yield from _check_strategy(use, pool, f"{path}.strategy", config)
+        yield from _check_hedge(use, pool, path, config)
     for index, reference in enumerate(use.fallbacks):
         reached = [config.deployments[slug] for slug in reach(reference, config.deployments)]
         if reached and not _left(reached, use.constraints):
@@ -146,6 +147,17 @@ def _check_strategy(use: Use, pool: list[DeploymentFacts], path: str, config: Co
                 yield Problem(f"{path}.weights.{name}", "unknown_reference", f"{name} is no member of this pool.")
         if not any(share_of(shares, deployment) for deployment in pool):
             yield Problem(path, "no_weight", "No member of this pool has a weight above zero.")
+
+
+def _check_hedge(use: Use, pool: list[DeploymentFacts], path: str, config: Config) -> Iterator[Problem]:
+    """A hedge asks a second deployment, so there must be one that constraints can ever admit."""
+    if use.extras.hedge_after_ms is None:
+        return
+    more = (config.deployments[slug] for slug in pool_of(use.fallbacks, config))
+    left = {deployment.slug for deployment in _left([*pool, *more], use.constraints)}
+    if len(left) == 1:
+        words = f"Only {min(left)} can be reached here, so there is no second one to ask: add another or take the hedge out."
+        yield Problem(f"{path}.hedge", "hedge_alone", words)
 
 
 def _check_targets(parameters: Contextual, pool: list[DeploymentFacts], path: str) -> Iterator[Problem]:

@@ -36,6 +36,7 @@ def read_inputs(inputs: Inputs) -> Readings:
         "team": facts.team,
         "tags": facts.tags,
         "stream": facts.stream,
+        "endpoint": facts.endpoint,
         "max_tokens": facts.max_tokens,
     }
     for name, value in facts.metadata.items():

@@ -31,7 +31,7 @@ class NotReplayable(Exception):
 
 
 def live_slice(decision: Decision, live: Live) -> Live:
-    """The live values this decision read: its candidates and its round-robin weights."""
+    """The live values this decision read: its candidates, its round-robin weights, where its unit was served last."""
     state_of = live.deployments.get
     deployments = {
         candidate.deployment: state
@@ -40,7 +40,8 @@ def live_slice(decision: Decision, live: Live) -> Live:
     }
     prefix = f"{decision.policy}/{decision.rule}"
     keys = [key for key in live.round_robin if key == prefix or key.startswith(f"{prefix}/")]
-    return Live(deployments, {key: dict(live.round_robin[key]) for key in keys}, live.budget_left_nusd)
+    weights = {key: dict(live.round_robin[key]) for key in keys}
+    return Live(deployments, weights, live.budget_left_nusd, live.last_served, live.tenant_last_served)
 
 
 def replay(

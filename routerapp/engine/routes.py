@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from routerapp.engine.bucketing import pick_share, u, unit_hash
 from routerapp.engine.config import Config
 from routerapp.engine.constraints import Constraints
+from routerapp.engine.extras import NO_EXTRAS, Extras, overlaid
 from routerapp.engine.matching import first_match, readings_for
 from routerapp.engine.policy import Policy, Rule
 from routerapp.engine.readings import add_clock
@@ -37,6 +38,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     limits: PlanLimits
     parameters: Mapping[str, Any]
     assignment: Assignment | None = None
+    extras: Extras = NO_EXTRAS
 
 
 def find_route(policy: Policy, config: Config, inputs: Inputs, seed: int, now_ms: int, trace: list[TraceStep]) -> Route:
@@ -74,11 +76,12 @@ def _begin(policy: Policy, rule: Rule) -> Route:
         f"{policy.slug}/{rule.id}",
         use.limits,
         use.parameters,
+        extras=use.extras,
     )
 
 
 def _follow(route: Route, use: Use, step: str) -> Route:
-    """Inner limits and parameters win where they are set; inner fallbacks come first."""
+    """Inner limits, parameters and extras win where they are set; inner fallbacks come first."""
     return replace(
         route,
         use=use,
@@ -87,12 +90,14 @@ def _follow(route: Route, use: Use, step: str) -> Route:
         state_key=f"{route.state_key}/{step}",
         limits=route.limits if use.limits == PLAIN_LIMITS else use.limits,
         parameters={**route.parameters, **use.parameters},
+        extras=overlaid(route.extras, use.extras),
     )
 
 
 def _take_arm(route: Route, split: Split, rule_id: str, inputs: Inputs, seed: int, trace: list[TraceStep]) -> Route:
     """The arm of this unit: the experiment's slug salts the hash, so that experiments are independent of each other."""
-    unit = inputs.facts.unit
+    facts = inputs.facts
+    unit = {"unit": facts.unit, "tenant": facts.tenant_unit, "request": None}[split.by]
     if unit is None:
         trace.append(TraceStep("strategy", split.experiment, Verdict.PER_REQUEST_UNIT))
         point = u(seed, "split", rule_id, split.experiment)

@@ -38,7 +38,10 @@ class Features(msgspec.Struct, frozen=True, gc=False):
 
 
 class RequestFacts(msgspec.Struct, frozen=True, gc=False):
-    """What a rule may read besides the prompt. user and unit are keyed hashes, never the caller's own strings."""
+    """What a rule may read besides the prompt. user and unit are keyed hashes, never the caller's own strings.
+
+    longest_input_tokens: of a batch of inputs (embeddings), each of which has the context window to itself.
+    """
 
     model: str = "auto"
     user: str | None = None
@@ -55,6 +58,7 @@ class RequestFacts(msgspec.Struct, frozen=True, gc=False):
     tenant_unit: str | None = None
     prompt_unit: str | None = None
     endpoint: str = "chat"
+    longest_input_tokens: int | None = None
 
 
 class Inputs(msgspec.Struct, frozen=True, gc=False):
@@ -94,8 +98,8 @@ class LanguageModelFacts:
     has_vision: bool = False
     has_json_schema: bool = False
     has_streaming: bool = True
-    modality: str = "chat"
     scores: Mapping[str, float] = field(default_factory=dict)
+    modality: str = "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +185,15 @@ class LastServed(msgspec.Struct, frozen=True, gc=False):
 class Live(msgspec.Struct, frozen=True, gc=False):
     """Live state read by one decision. round_robin: state key (rule id, or rule id/arm) -> deployment -> smooth weight.
 
-    budget_left_nusd: the least that key, team and user have left. last_served: of the request's unit, for sticky rules.
+    budget_left_nusd: the least that key, team and user have left. last_served, tenant_last_served: of the request's unit and of its
+    tenant, for sticky rules.
     """
 
     deployments: Mapping[str, LiveDeployment] = {}
     round_robin: Mapping[str, Mapping[str, int]] = {}
     budget_left_nusd: int | None = None
     last_served: LastServed | None = None
+    tenant_last_served: LastServed | None = None
 
 
 class Estimate(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from routerapp.engine.constraints import NO_CONSTRAINTS, Constraints, read_constraints
+from routerapp.engine.extras import EXTRA_KEYS, NO_EXTRAS, Extras, overlaid, read_extras
 from routerapp.engine.problems import Problem
 from routerapp.engine.references import Reference, read_references
 from routerapp.engine.section import Section, suggestion
@@ -15,11 +16,12 @@ from routerapp.engine.strategies.ranking import StrategyKind
 from routerapp.engine.strategies.registry import AVAILABLE_KINDS, RANKING_STRATEGIES, SPLIT
 from routerapp.engine.types import PlanLimits
 
-KEYS = ("pool", "reject", "strategy", "fallbacks", "constraints", "retries", "timeouts", "parameters")
+KEYS = ("pool", "reject", "strategy", "fallbacks", "constraints", "retries", "timeouts", "parameters", *EXTRA_KEYS)
 ARM_KEYS = ("name", "weight", "use")
-PLANNED_KINDS = ("least_busy", "headroom", "most_reliable", "semantic", "threshold", "learned", "bandit", "cascade")
+PLANNED_KINDS = ("semantic", "threshold", "learned", "bandit", "cascade")
 OWN_FIELDS = ("model", "messages", "stream", "tools")
 MAX_ARMS = 20
+SPLIT_BY = ("unit", "tenant", "request")
 MAX_RETRIES = 5
 MAX_TIMEOUT_MS = 3_600_000
 PLAIN_LIMITS = PlanLimits()
@@ -35,13 +37,16 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Split:
+    """by: what draws the arm: unit (conversation, session or user), tenant (the key's team) or request."""
+
     experiment: str
     arms: tuple[Arm, ...]
+    by: str = "unit"
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Exactly one of reject, split, sub_policy or a pool with a strategy. constraints already hold those of the policy around it."""
+    """Exactly one of reject, split, sub_policy or a pool with a strategy. constraints and extras already hold those of what is around it."""
 
     kind: str = "ordered"
     strategy: StrategyKind = RANKING_STRATEGIES["ordered"]
@@ -53,6 +58,7 @@ class Use:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     reject: str | None = None
     split: Split | None = None
+    extras: Extras = NO_EXTRAS
 
     @property
     def sub_policy(self) -> str | None:
@@ -60,9 +66,14 @@ class Use:
 
 
 def read_use(
-    document: Any, path: str, problems: list[Problem], around: Constraints, pool: tuple[Reference, ...] = ()
+    document: Any,
+    path: str,
+    problems: list[Problem],
+    around: Constraints,
+    pool: tuple[Reference, ...] = (),
+    extras: Extras = NO_EXTRAS,
 ) -> Use:
-    """Reads one `use`, adding to problems. around: constraints of what holds it. pool: what an arm ranks that names none."""
+    """Reads one `use`, adding to problems. around, extras: of what holds it. pool: what an arm ranks that names none."""
     section = Section(document, path, problems, KEYS)
     constraints = around.narrow(
         read_constraints(section.document.get("constraints"), section.at("constraints"), problems)
@@ -75,7 +86,13 @@ def read_use(
         constraints=constraints,
         limits=_read_limits(section),
         parameters=_read_parameters(section),
+        extras=overlaid(extras, read_extras(section)),
     )
+    if section.has("hedge") and (use.extras.hedge_after_ms or 0) >= use.limits.first_token_ms:
+        words = (
+            f"By then the first is given up: this must be below timeouts.first_token_ms, {use.limits.first_token_ms}."
+        )
+        section.refuse("hedge.after_ms", "out_of_range", words)
     return _with_strategy(use, section)
 
 
@@ -110,15 +127,18 @@ def _with_strategy(use: Use, section: Section) -> Use:
 def _unknown_kind(kind: Any) -> str:
     available = f"Available: {', '.join(AVAILABLE_KINDS)}."
     if kind in PLANNED_KINDS:
-        return f"The strategy {kind!r} is not available in this version. {available}"
+        return f"The strategy {kind!r} comes with the learning release. {available}"
     word = kind if isinstance(kind, str) else ""
     return f"There is no strategy {word[:64]!r}.{suggestion(word, AVAILABLE_KINDS)} {available}"
 
 
 def _read_split(document: Any, section: Section, use: Use) -> Split:
-    inner = Section(document, section.at("strategy"), section.problems, ("kind", "experiment", "arms"))
+    inner = Section(document, section.at("strategy"), section.problems, ("kind", "experiment", "by", "arms"))
     inner.require("experiment")
     experiment = inner.text("experiment", "", limit=50) or ""
+    by = inner.text("by", "unit") or "unit"
+    if by not in SPLIT_BY:
+        inner.refuse("by", "unknown_value", f"One of: {', '.join(SPLIT_BY)}.")
     documents = inner.items("arms")
     if not 2 <= len(documents) <= MAX_ARMS:
         inner.refuse("arms", "out_of_range", f"An experiment has 2 to {MAX_ARMS} arms.")
@@ -131,7 +151,7 @@ def _read_split(document: Any, section: Section, use: Use) -> Split:
         inner.refuse("arms", "duplicate_id", "Each arm has a name of its own.")
     if arms and not any(arm.weight for arm in arms):
         inner.refuse("arms", "out_of_range", "At least one arm has a weight above zero.")
-    return Split(experiment, arms)
+    return Split(experiment, arms, by)
 
 
 def _read_arm(document: Any, path: str, problems: list[Problem], use: Use) -> Arm:
@@ -142,7 +162,8 @@ def _read_arm(document: Any, path: str, problems: list[Problem], use: Use) -> Ar
         section.refuse("name", "bad_name", "A name is 1 to 40 letters, digits, _ or -.")
     weight = section.number("weight", 1.0, 0, 1_000_000)
     section.require("use")
-    inner = read_use(section.document.get("use", {}), f"{path}.use", problems, use.constraints, use.pool)
+    document = section.document.get("use", {})
+    inner = read_use(document, f"{path}.use", problems, use.constraints, use.pool, use.extras)
     if inner.split is not None:
         section.refuse("use.strategy.kind", "unknown_strategy", "An arm cannot hold another split.")
     return Arm(name, 0.0 if weight is None else weight, inner)

@@ -14,6 +14,7 @@ CHOICE_OPERATORS = ("eq", "ne", "in", "not_in", "exists")
 SET_OPERATORS = ("contains", "intersects", "exists")
 BOOL_OPERATORS = ("eq", "ne")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ENDPOINTS = ("chat", "embeddings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ FIELDS = (
     _number("hour", "Hour of the day in the policy's time zone", "0 to 23"),
     Field("weekday", "choice", "Day of the week in the policy's time zone", CHOICE_OPERATORS, WEEKDAYS),
     _flag("stream", "The answer is streamed"),
+    Field("endpoint", "choice", "What is asked for: a chat or embeddings", CHOICE_OPERATORS, ENDPOINTS),
     _number("max_tokens", "The longest answer the caller allows", "tokens"),
 )
 
@@ -128,17 +130,27 @@ _WEIGHTS = Parameter(
     "weights", "weights", "deployment or model → share; members not named get none. Absent: weights of the catalogue"
 )
 
+_COLD_START = (
+    Parameter("explore_below_samples", "number", "Fewer samples than this count as too few to judge", 5),
+    Parameter("explore_share", "number", "Share of requests that try deployments with too few samples", 0.1),
+)
+
 STRATEGIES = (
     Strategy("ordered", "In the order the pool is written"),
     Strategy("round_robin", "In turn, by weight (smooth weighted round robin)", (_WEIGHTS,)),
     Strategy("weighted", "At random, by weight", (_WEIGHTS,), "exact"),
     Strategy(
-        "fastest",
-        "By measured time to first token",
-        (
-            Parameter("explore_below_samples", "number", "Fewer samples than this count as too few to judge", 5),
-            Parameter("explore_share", "number", "Share of requests that try deployments with too few samples", 0.1),
-        ),
+        "least_busy",
+        "The less busy of two drawn by weight: requests in flight per capacity",
+        (_WEIGHTS,),
+        "exact",
+    ),
+    Strategy("headroom", "By the free share of the deployment's requests and tokens per minute"),
+    Strategy("fastest", "By measured time to first token", _COLD_START, "exact"),
+    Strategy(
+        "most_reliable",
+        "By the share of calls that succeeded, at the lower end of its 95 % interval",
+        _COLD_START,
         "exact",
     ),
     Strategy("cheapest", "By the estimated cost of this request"),
@@ -189,6 +201,13 @@ STRATEGIES = (
         "Arms of an experiment, by a stable hash of the unit",
         (
             Parameter("experiment", "text", "Slug of the experiment; it is the salt of the hash", is_required=True),
+            Parameter(
+                "by",
+                "choice",
+                "What draws the arm: the conversation, session or user; the key's team; or each request",
+                "unit",
+                ("unit", "tenant", "request"),
+            ),
             Parameter("arms", "arms", "name, weight and what the arm uses", is_required=True),
         ),
         "exact",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -22,6 +22,16 @@ _EVENTS = [
 ]
 
 
+class Events(Protocol):
+    """A streamed answer; closing it ends the work behind it."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...
+
+
 async def send_bytes(send: Send, status: int, headers: Mapping[str, str], body: bytes, kind: bytes = JSON) -> None:
     raw = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_encoded(headers)]
     await send({"type": "http.response.start", "status": status, "headers": raw})
@@ -32,12 +42,12 @@ async def send_json(send: Send, document: Any, status: int = 200, headers: Mappi
     await send_bytes(send, status, headers or {}, orjson.dumps(document))
 
 
-async def send_refusal(send: Send, refused: Refused, request_id: str) -> None:
-    body = error_body(refused, request_id)
+async def send_refusal(send: Send, refused: Refused, request_id: str, dialect: str = "openai") -> None:
+    body = error_body(refused, request_id, dialect)
     await send_bytes(send, refused.status, error_headers(refused, request_id), body)
 
 
-async def send_stream(send: Send, headers: Mapping[str, str], stream: AsyncGenerator[bytes, None]) -> None:
+async def send_stream(send: Send, headers: Mapping[str, str], stream: Events) -> None:
     """Each event goes out as it comes; a slow reader holds up the send, and with it the reading upstream. One that stops is gone."""
     async with aclosing(stream):
         await send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *_encoded(headers)]})

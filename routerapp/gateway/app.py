@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from routerapp.gateway import chat, endpoints
+from routerapp.gateway import chat, embeddings, endpoints
 from routerapp.gateway.answers import send_bytes, send_json, send_refusal
 from routerapp.gateway.body import ClientGone, Receive, Scope, Send, read_headers
 from routerapp.gateway.call import Call
+from routerapp.gateway.messages import endpoint as messages
 from routerapp.gateway.operations import readiness
 from routerapp.serving.identifiers import make_id
 from routerapp.serving.runtime import Runtime
@@ -21,6 +22,9 @@ Endpoint = Callable[[Call], Awaitable[None]]
 
 ENDPOINTS: dict[str, tuple[str, Endpoint]] = {
     "/v1/chat/completions": ("POST", chat.complete),
+    "/v1/embeddings": ("POST", embeddings.embed),
+    "/v1/messages": ("POST", messages.create),
+    "/v1/messages/count_tokens": ("POST", messages.count_tokens),
     "/v1/models": ("GET", endpoints.list_models),
     "/v1/router/route": ("POST", endpoints.route),
     "/api/route": ("POST", endpoints.route),
@@ -28,6 +32,7 @@ ENDPOINTS: dict[str, tuple[str, Endpoint]] = {
     "/metrics": ("GET", endpoints.metrics),
 }
 DECISIONS = "/v1/router/decisions/"
+MESSAGES = "/v1/messages"
 MAX_PATH = 8 * 1024
 # Beyond this, one worker's queues only grow; what is turned away at once can go elsewhere.
 MAX_IN_FLIGHT = 2_000
@@ -49,7 +54,7 @@ class Gateway:
             return await send_json(send, document, status)
         runtime = self.runtime
         if runtime is None:
-            return await send_refusal(send, _not_ready("starting"), "")
+            return await send_refusal(send, _not_ready("starting"), "", _dialect_of(path))
         call = Call(runtime, scope, receive, send)
         runtime.in_flight += 1
         try:
@@ -85,7 +90,9 @@ class Gateway:
             # Bytes are out: closing without the end is the only honest signal left.
             raise ConnectionAbortedError(refused.code)
         request_id = refused.decision_id or make_id(runtime.clock.now_ms(), runtime.random_bits)
-        await send_refusal(call.send, refused, request_id)
+        if (dialect := _dialect_of(call.scope["path"])) == "anthropic":
+            refused.headers["request-id"] = request_id
+        await send_refusal(call.send, refused, request_id, dialect)
 
 
 def _find(path: str, scope: Scope) -> tuple[str, Endpoint]:
@@ -97,6 +104,11 @@ def _find(path: str, scope: Scope) -> tuple[str, Endpoint]:
     if len(path) + len(scope.get("query_string", b"")) > MAX_PATH:
         raise Refused(414, "path_too_long", "The address is too long.")
     raise Refused(404, "not_found", "There is nothing here. See docs/api.md for the addresses that exist.")
+
+
+def _dialect_of(path: str) -> str:
+    """In which an error is told; paths below are counted in, so that a mistyped one is answered in the dialect of its caller."""
+    return "anthropic" if path == MESSAGES or path.startswith(MESSAGES + "/") else "openai"
 
 
 def _check_ready(runtime: Runtime) -> None:

@@ -33,8 +33,12 @@ async def complete(call: Call) -> None:
 
 
 async def read_chat(call: Call) -> Chat:
-    """The body as a Chat; `x-router-explain: 1` asks for the trace as router.explain does."""
-    chat = parse_chat(await call.body(), call.visible_headers())
+    """The body as a Chat."""
+    return explained(call, parse_chat(await call.body(), call.visible_headers()))
+
+
+def explained(call: Call, chat: Chat) -> Chat:
+    """`x-router-explain: 1` asks for the trace as router.explain does."""
     if call.headers.get("x-router-explain") in ("1", "true"):
         chat = msgspec.structs.replace(chat, extras=replace(chat.extras, explain=True))
     return chat

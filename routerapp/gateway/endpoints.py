@@ -15,9 +15,9 @@ from routerapp.gateway.authenticate import (
 from routerapp.gateway.call import Call
 from routerapp.gateway.chat import read_chat
 from routerapp.gateway.operations import metrics_text
+from routerapp.serving.admission import Admission
 from routerapp.serving.decisions import find_decision, not_found
 from routerapp.serving.feedback import feedback_answer, give_feedback, source_of
-from routerapp.serving.limits import take_request
 from routerapp.serving.model_list import list_names
 from routerapp.serving.route_chat import prepare
 from routerapp.serving.serve_chat import route_answer
@@ -35,8 +35,12 @@ async def route(call: Call) -> None:
     caller = await authenticate(call.runtime, call.headers)
     require_scope(caller, CHAT)
     chat = await read_chat(call)
-    take_request(call.runtime.live, caller, call.runtime.clock.now_ms())
-    served = route_answer(prepare(call.runtime, chat, caller))
+    admission = Admission(call.runtime, chat, caller, call.runtime.clock.now_ms())
+    admission.enter()
+    try:
+        served = route_answer(prepare(call.runtime, chat, caller), admission.headers())
+    finally:
+        admission.release()
     await send_bytes(call.send, served.status, served.headers, served.body or b"")
 
 

@@ -1,4 +1,4 @@
-"""Error answers in the OpenAI shape: a stable code, a plain sentence, who is at fault, and the request id. Never a traceback."""
+"""Error answers in the shape of the caller's dialect: a stable code, a plain sentence, who is at fault, and the request id. Never a traceback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import orjson
 from routerapp.serving.served import Refused
 
 
-def error_body(refused: Refused, request_id: str) -> bytes:
+def error_body(refused: Refused, request_id: str, dialect: str = "openai") -> bytes:
+    if dialect == "anthropic":
+        return orjson.dumps(refused.to_message_error(request_id))
     return orjson.dumps({"error": refused.to_error(request_id)})
 
 

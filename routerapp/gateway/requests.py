@@ -19,22 +19,22 @@ MAX_CHOICES = 8
 MAX_MODEL_CHARACTERS = 200
 MAX_TOOLS = 512
 
-_NO_EXTRAS = RouterExtras()
+NO_EXTRAS = RouterExtras()
 _messages_decoder = msgspec.json.Decoder(list[dict[str, Any]])
-_numbers = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
+_NUMBERS = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
 _integers = ("max_tokens", "max_completion_tokens")
 
 
 def parse_chat(body: bytes, headers: Mapping[str, str]) -> Chat:
     """Raises Refused 400. headers are the caller's, lower-case, without credentials."""
     fields = decode_fields(body)
-    extras = parse_extras(fields) if not EXTRA_FIELDS.isdisjoint(fields) else _NO_EXTRAS
-    is_streaming = _flag(fields, "stream")
-    _check_numbers(fields)
-    max_tokens, max_completion = (_whole(fields, name, 1, 10_000_000) for name in _integers)
-    _whole(fields, "n", 1, MAX_CHOICES)
+    extras = parse_extras(fields) if not EXTRA_FIELDS.isdisjoint(fields) else NO_EXTRAS
+    is_streaming = read_flag(fields, "stream")
+    check_numbers(fields, _NUMBERS)
+    max_tokens, max_completion = (read_whole(fields, name, 1, 10_000_000) for name in _integers)
+    read_whole(fields, "n", 1, MAX_CHOICES)
     return Chat(
-        requested_model=_model(fields),
+        requested_model=read_model(fields),
         fields={name: bytes(raw) for name, raw in fields.items() if name not in EXTRA_FIELDS},
         messages=_messages(fields),
         tools=_tools(fields),
@@ -48,7 +48,7 @@ def parse_chat(body: bytes, headers: Mapping[str, str]) -> Chat:
     )
 
 
-def _model(fields: Mapping[str, msgspec.Raw]) -> str:
+def read_model(fields: Mapping[str, msgspec.Raw]) -> str:
     raw = fields.get("model")
     if raw is None:
         return "auto"
@@ -99,7 +99,7 @@ def _tools(fields: Mapping[str, msgspec.Raw]) -> tuple[dict[str, Any], ...]:
     return tuple(tools)
 
 
-def _flag(fields: Mapping[str, msgspec.Raw], name: str) -> bool:
+def read_flag(fields: Mapping[str, msgspec.Raw], name: str) -> bool:
     raw = fields.get(name)
     if raw is None:
         return False
@@ -109,7 +109,7 @@ def _flag(fields: Mapping[str, msgspec.Raw], name: str) -> bool:
     raise bad_request("invalid_type", f"{name} must be true or false.", name)
 
 
-def _whole(fields: Mapping[str, msgspec.Raw], name: str, low: int, high: int) -> int | None:
+def read_whole(fields: Mapping[str, msgspec.Raw], name: str, low: int, high: int) -> int | None:
     raw = fields.get(name)
     if raw is None:
         return None
@@ -123,8 +123,8 @@ def _whole(fields: Mapping[str, msgspec.Raw], name: str, low: int, high: int) ->
     return value
 
 
-def _check_numbers(fields: Mapping[str, msgspec.Raw]) -> None:
-    for name, (low, high) in _numbers.items():
+def check_numbers(fields: Mapping[str, msgspec.Raw], ranges: Mapping[str, tuple[int, int]]) -> None:
+    for name, (low, high) in ranges.items():
         if name not in fields:
             continue
         value = decode_any(fields[name], name)

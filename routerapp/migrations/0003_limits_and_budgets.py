@@ -44,6 +44,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='team',
+            name='archived_at',
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='team',
             name='daily_spend_nusd',
             field=models.BigIntegerField(blank=True, null=True),
         ),

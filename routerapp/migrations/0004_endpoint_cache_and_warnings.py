@@ -16,6 +16,11 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, max_length=300),
         ),
         migrations.AddField(
+            model_name='body',
+            name='expires_at_ms',
+            field=models.BigIntegerField(db_index=True, null=True),
+        ),
+        migrations.AddField(
             model_name='requestrollup',
             name='cache_hit_n',
             field=models.BigIntegerField(default=0),
@@ -59,6 +64,11 @@ class Migration(migrations.Migration):
             model_name='routedrequest',
             name='saved_nusd',
             field=models.BigIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name='routedrequest',
+            name='unit',
+            field=models.CharField(blank=True, max_length=16),
         ),
         migrations.AddField(
             model_name='routedrequest',

@@ -28,7 +28,14 @@ from routerapp.models.experiments import Arm, Experiment, ExperimentState
 from routerapp.models.jobs import Job, JobState
 from routerapp.models.policies import Draft, Policy, PolicyVersion, Rule
 from routerapp.models.revisions import ConfigRevision, EvidenceRevision, InstallationState, WorkerReport
-from routerapp.models.sign_in import ExternalIdentity, Invitation, RecoveryCode, SecondFactor
+from routerapp.models.sign_in import (
+    ExternalIdentity,
+    FailedSignIns,
+    Invitation,
+    RecoveryCode,
+    SecondFactor,
+    SignInSession,
+)
 from routerapp.models.traffic import (
     AttemptRollup,
     AttemptRow,
@@ -73,6 +80,7 @@ __all__ = [
     "Experiment",
     "ExperimentState",
     "ExternalIdentity",
+    "FailedSignIns",
     "Feedback",
     "FeedbackKind",
     "Granularity",
@@ -96,6 +104,7 @@ __all__ = [
     "Rule",
     "ScoreSource",
     "SecondFactor",
+    "SignInSession",
     "SketchBucket",
     "SpoolOffset",
     "Status",

@@ -1,7 +1,11 @@
 """People, teams and the API keys of callers."""
 
+from collections.abc import Iterator
+
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 
 class Role(models.TextChoices):
@@ -28,6 +32,7 @@ class Team(Allowance):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name
@@ -45,6 +50,19 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.username
+
+    def get_session_auth_hash(self) -> str:
+        """Every session carries it: another password or a raised session_epoch ends those that carry the old one."""
+        return self._auth_hash(None)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same under the secrets in force before a rotation."""
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._auth_hash(secret)
+
+    def _auth_hash(self, secret: str | None) -> str:
+        text = f"{self.session_epoch}:{self.password}"
+        return salted_hmac("routerapp.session", text, secret=secret, algorithm="sha256").hexdigest()
 
 
 # What a key needs no person behind it for; its other scopes manage, and go when its maker goes.

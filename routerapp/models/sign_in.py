@@ -1,5 +1,9 @@
-"""What proves a person: second factor, recovery codes, invitations, identities at an OpenID provider. Secrets are hashes or ciphertext."""
+"""What proves a person: second factor, recovery codes, invitations, identities at an OpenID provider. Secrets are hashes or ciphertext.
 
+Also where people are signed in, and how often signing in failed of late.
+"""
+
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
 from routerapp.models.access import Role, Team, User
@@ -25,8 +29,12 @@ class RecoveryCode(models.Model):
 
 
 class Invitation(models.Model):
-    """A link that lets one person choose a password. The link's secret is kept as a keyed hash."""
+    """A link that lets one person choose a password. The link's secret is kept as a keyed hash.
 
+    for_user: who has an account already and only needs a new password; null invites somebody new.
+    """
+
+    for_user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="password_links")
     username = models.CharField(max_length=150)
     email = models.CharField(max_length=254, blank=True)
     role = models.CharField(max_length=12, choices=Role)
@@ -35,7 +43,7 @@ class Invitation(models.Model):
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
-    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
 
@@ -50,3 +58,22 @@ class ExternalIdentity(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="one_external_identity")]
+
+
+class SignInSession(AbstractBaseSession):
+    """One browser. Whose it is and what can be told of it stand in columns; Django's own data stay in session_data."""
+
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="sessions")
+    signed_in_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=45, blank=True)
+    agent = models.CharField(max_length=200, blank=True)
+
+
+class FailedSignIns(models.Model):
+    """Failures of one subject (a name at an address, an address, a person's codes) in one window. subject: a keyed hash."""
+
+    subject = models.CharField(max_length=64, unique=True)
+    failures = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField()
+    blocked_until = models.DateTimeField(null=True)

@@ -30,7 +30,7 @@ class Status(models.TextChoices):
 class RoutedRequest(models.Model):
     """One row per request, narrow, without JSON. id is the decision id (UUIDv7 text, so it sorts by time).
 
-    cache: hit, miss or empty (off). saved_nusd: what a cache hit would have cost. lost_cache_tokens: prompt tokens that a move of a
+    unit: first 16 digits of the hash an experiment drew by. cache: hit, miss or empty (off). saved_nusd: what a cache hit would have cost. lost_cache_tokens: prompt tokens that a move of a
     sticky unit left behind. warnings: comma-separated codes of what was dropped or capped.
     """
 
@@ -52,6 +52,7 @@ class RoutedRequest(models.Model):
     provider = models.CharField(max_length=60, blank=True)
     experiment = models.CharField(max_length=60, blank=True)
     arm = models.CharField(max_length=60, blank=True)
+    unit = models.CharField(max_length=16, blank=True)
     task = models.CharField(max_length=20, blank=True)
     language = models.CharField(max_length=10, blank=True)
     is_streaming = models.BooleanField(default=False)
@@ -154,10 +155,11 @@ class DecisionTrace(models.Model):
 
 
 class Body(models.Model):
-    """Content, off by default: zlib of the redacted request and answer."""
+    """Content, off by default: zlib of the redacted request and answer. expires_at_ms: as its policy says, null as the installation."""
 
     request_id = models.CharField(primary_key=True, max_length=36)
     at_ms = models.BigIntegerField(db_index=True)
+    expires_at_ms = models.BigIntegerField(null=True, db_index=True)
     chat = models.BinaryField(null=True)
     answer = models.BinaryField(null=True)
 

@@ -12,15 +12,21 @@ from typing import Any, Protocol
 import msgspec
 
 from routerapp.engine.chat import Chat
+from routerapp.engine.chat import Impossible as Impossible
 from routerapp.providers.errors import ProviderError
 
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
 ERROR_BODY_LIMIT_BYTES = 64 * 1024
+# The only headers of a caller's that an adapter may send on; they change what an upstream answers.
+CALLERS_HEADERS = ("anthropic-version", "anthropic-beta")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one deployment is reached. credential is plain text, in memory only."""
+    """Where one deployment is reached. credential is plain text, in memory only. options, preset: the provider's own.
+
+    max_output_tokens: what its model gives at most, where that is known.
+    """
 
     deployment: str
     kind: str
@@ -28,6 +34,9 @@ class Target:
     upstream_model: str
     credential: str | None = field(default=None, repr=False)
     simulation: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    preset: str = ""
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,10 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete answer in the OpenAI shape. text_bytes: UTF-8 length of the answer, for counting when usage is missing."""
+    """A complete answer, in the caller's dialect where the adapter is native to it, else in the OpenAI shape.
+
+    text_bytes: UTF-8 length of what was generated, for counting when usage is missing.
+    """
 
     body: bytes = field(repr=False)
     usage: Usage | None = None
@@ -63,7 +75,12 @@ class Reply:
 
 
 class ChunkFacts(msgspec.Struct, frozen=True):
-    """What one streamed event says. finished: how many choices it closes. is_usage_only: nothing in it but the usage."""
+    """What one streamed event says. usage: all that is known so far. finished: how many choices it closes.
+
+    is_usage_only: what is passed holds nothing but the usage, and is held back. is_done: what is passed is the dialect's own last
+    event (or the usage, see above), and is held back too. usage_event: the usage so far as an event of its own, for upstreams that
+    send it beside other things; held back like a usage-only one.
+    """
 
     usage: Usage | None = None
     finish_reason: str | None = None
@@ -75,20 +92,47 @@ class ChunkFacts(msgspec.Struct, frozen=True):
     finished: int = 0
     model: str = ""
     upstream_id: str = ""
+    usage_event: bytes = b""
+
+
+class EventReader(Protocol):
+    """Reads one streamed answer, event by event; may keep state between them."""
+
+    def read(self, event: bytes) -> tuple[bytes, ChunkFacts]:
+        """The bytes for the caller (b"", or one or more whole events) and what they say. An error comes back as facts.error."""
 
 
 class Adapter(Protocol):
-    """One vendor dialect. A new provider is one of these, its test file and one line in the registry."""
+    """One vendor dialect. A new provider is one of these, its test file and one line in the registry.
+
+    native: the caller dialects it takes and gives unchanged; any other chat it reads through chat.shared_fields and answers in the
+    OpenAI shape.
+    """
 
     kind: str
+    native: frozenset[str]
 
-    def build_request(self, chat: Chat, target: Target, parameters: Mapping[str, Any]) -> UpstreamRequest: ...
+    def impossible(self, chat: Chat, target: Target) -> tuple[Impossible, ...]:
+        """What of the chat cannot be asked there; asked before every attempt, so cheap and pure."""
 
-    def read_reply(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    def build_request(self, chat: Chat, target: Target, parameters: Mapping[str, Any]) -> UpstreamRequest:
+        """Leaves out what is impossible: whether that is acceptable was asked before."""
+
+    def read_reply(self, chat: Chat, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
         """Raises ProviderError for anything that is not a complete answer."""
 
-    def read_event(self, event: bytes) -> tuple[bytes, ChunkFacts]:
-        """The bytes to pass to the caller (OpenAI shape) and what they say. An error comes back as facts.error."""
+    def open_events(self, chat: Chat) -> EventReader: ...
+
+
+def dialect_of(adapter: Adapter, chat: Chat) -> str:
+    """The shape in which this adapter answers this chat."""
+    return chat.dialect if chat.dialect in adapter.native else "openai"
+
+
+def impossible_at(adapter: Adapter, chat: Chat, target: Target) -> tuple[Impossible, ...]:
+    """What of the chat cannot be asked there, what was lost on the way to the OpenAI shape included."""
+    own = adapter.impossible(chat, target)
+    return own if chat.dialect in adapter.native else (*chat.untranslated, *own)
 
 
 class Upstream(Protocol):

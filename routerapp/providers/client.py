@@ -36,12 +36,14 @@ HEADERS_SENT = frozenset(
     {
         "accept",
         "accept-encoding",
+        "anthropic-beta",
         "anthropic-version",
         "api-key",
         "authorization",
         "content-type",
         "user-agent",
         "x-api-key",
+        "x-goog-api-key",
     }
 )
 KEEPALIVE_SECONDS = 20

@@ -16,10 +16,12 @@ ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
 Lookup = Callable[[str, int], list[str]]
 
 
-def control_client(guard: EgressGuard, timeout: httpx.Timeout = CONTROL_TIMEOUT) -> httpx.Client:
+def control_client(
+    guard: EgressGuard, timeout: httpx.Timeout = CONTROL_TIMEOUT, transport: GuardedTransport | None = None
+) -> httpx.Client:
     """A client that can only reach what the guard admits; refusals are raised as EgressRefused."""
     return httpx.Client(
-        transport=GuardedTransport(guard),
+        transport=transport or GuardedTransport(guard),
         timeout=timeout,
         trust_env=False,
         follow_redirects=False,

@@ -26,12 +26,15 @@ _CONTEXT_WORDS = re.compile(
     rb"|input is too long|too many (input )?tokens|reduce the length|exceeds? the (maximum|max).{0,30}tokens",
     re.IGNORECASE,
 )
-_CREDENTIAL_CODES = frozenset({"invalid_api_key", "api_key_invalid", "authentication_error", "permission_denied"})
-_MODEL_CODES = frozenset({"model_not_found", "model_not_available", "model_decommissioned"})
+_CREDENTIAL_CODES = frozenset(
+    {"invalid_api_key", "api_key_invalid", "authentication_error", "permission_denied"}
+    | {"permission_error", "billing_error"}
+)
+_MODEL_CODES = frozenset({"model_not_found", "model_not_available", "model_decommissioned", "not_found_error"})
 _LONG_QUOTE = re.compile(r"(?<!\w)([\"'`]).{40,}?(?:\1|$)", re.DOTALL)
 _REQUEST_CODES = frozenset({"invalid_request_error", "invalid_request", "bad_request"})
 _MESSAGE_CHARACTERS = 300
-_LONGEST_WAIT_MS = 24 * 3600 * 1000
+LONGEST_WAIT_MS = 24 * 3600 * 1000
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
@@ -80,7 +83,7 @@ def retry_after_ms(headers: Mapping[str, str], now: datetime | None = None) -> i
             wait = float(text) * factor
         except ValueError:
             return _wait_until(text, now or datetime.now(UTC)) if name == "retry-after" else None
-        return int(min(wait, _LONGEST_WAIT_MS)) if wait >= 0 else None
+        return int(min(wait, LONGEST_WAIT_MS)) if wait >= 0 else None
     return None
 
 
@@ -92,7 +95,7 @@ def _wait_until(text: str, now: datetime) -> int | None:
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
     wait = (instant - now).total_seconds() * 1000
-    return int(min(max(wait, 0), _LONGEST_WAIT_MS))
+    return int(min(max(wait, 0), LONGEST_WAIT_MS))
 
 
 def _error_object(body: bytes) -> Any:

@@ -19,6 +19,7 @@ from routerapp.providers.errors import (
     StreamBroken,
     UpstreamUnavailable,
 )
+from routerapp.providers.model_lists import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,12 @@ class Health:
     error_class: str = ""
 
 
-def check_models(client: httpx.Client, base_url: str, credential: str | None) -> Health:
-    """GET {base_url}/models with the credential, within the client's timeouts."""
-    headers = {"authorization": f"Bearer {credential}"} if credential else {}
+def check_models(client: httpx.Client, question: Question) -> Health:
+    """Asks for the upstream's models, within the client's timeouts."""
+    url, headers = question
     started = time.monotonic()
     try:
-        response = client.get(f"{base_url.rstrip('/')}/models", headers=headers)
+        response = client.get(url, headers=dict(headers))
     except ProviderError as error:
         return Health(False, None, error.error_class)
     except httpx.ConnectTimeout:

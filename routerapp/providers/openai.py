@@ -12,12 +12,16 @@ import msgspec
 import orjson
 
 from routerapp.engine.chat import Chat
-from routerapp.providers.base import ChunkFacts, Reply, Target, UpstreamRequest, Usage
+from routerapp.providers.base import ChunkFacts, EventReader, Impossible, Reply, Target, UpstreamRequest, Usage
+from routerapp.providers.embeddings import read_openai_embeddings
 from routerapp.providers.errors import BadAnswer, ProviderError
 from routerapp.providers.failures import error_inside, error_of
+from routerapp.providers.presets import NO_QUIRKS, Quirks, quirks_of
+from routerapp.providers.quirks import fields_for, impossible_with, parameters_for
 from routerapp.providers.sse import data_of
 
-_NOT_OVERRIDABLE = frozenset({"model", "messages", "stream"})
+PATHS = {"chat": "/chat/completions", "embeddings": "/embeddings"}
+_NOT_OVERRIDABLE = frozenset({"model", "messages", "stream", "input"})
 _COMMENT = ChunkFacts(is_comment=True)
 _DONE = ChunkFacts(is_done=True)
 
@@ -52,26 +56,37 @@ _decode = msgspec.json.Decoder(_Head).decode
 
 class OpenAIAdapter:
     kind = "openai"
+    native = frozenset({"openai"})
+
+    def impossible(self, chat: Chat, target: Target) -> tuple[Impossible, ...]:
+        return impossible_with(chat, quirks_of(target.preset))
 
     def build_request(self, chat: Chat, target: Target, parameters: Mapping[str, Any]) -> UpstreamRequest:
         headers = {
             "content-type": "application/json",
             "accept": "text/event-stream" if chat.is_streaming else "application/json",
+            **self.credential_headers(target),
         }
-        if target.credential:
-            headers["authorization"] = f"Bearer {target.credential}"
         return UpstreamRequest(
             method="POST",
-            url=target.base_url.rstrip("/") + "/chat/completions",
+            url=self.url(target, PATHS[chat.endpoint]),
             headers=headers,
-            body=build_body(chat, target.upstream_model, parameters),
+            body=build_body(chat, target.upstream_model, parameters, quirks_of(target.preset)),
             is_streaming=chat.is_streaming,
             target=target,
         )
 
-    def read_reply(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    def url(self, target: Target, path: str) -> str:
+        return target.base_url.rstrip("/") + path
+
+    def credential_headers(self, target: Target) -> dict[str, str]:
+        return {"authorization": f"Bearer {target.credential}"} if target.credential else {}
+
+    def read_reply(self, chat: Chat, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
         if not 200 <= status < 300:
             raise error_of(status, headers, body)
+        if chat.endpoint == "embeddings":
+            return read_openai_embeddings(chat, status, body)
         head = _read_head(status, body)
         if not head.choices or any(choice.message is None for choice in head.choices):
             raise BadAnswer("The upstream's answer has no message.", http_status=status)
@@ -84,7 +99,14 @@ class OpenAIAdapter:
             text_bytes=sum(_generated_bytes(choice.message) for choice in head.choices),
         )
 
-    def read_event(self, event: bytes) -> tuple[bytes, ChunkFacts]:
+    def open_events(self, chat: Chat) -> EventReader:
+        return _EVENTS
+
+
+class OpenAIEvents:
+    """No event needs another to be understood, so one reader serves every stream."""
+
+    def read(self, event: bytes) -> tuple[bytes, ChunkFacts]:
         data = data_of(event)
         if data is None:
             return event, _COMMENT
@@ -97,16 +119,22 @@ class OpenAIAdapter:
         return event, _facts_of(head)
 
 
-def build_body(chat: Chat, upstream_model: str, parameters: Mapping[str, Any]) -> bytes:
-    """The caller's fields as sent, spliced: our model, overrides (None removes a field), usage asked for on streams."""
+_EVENTS = OpenAIEvents()
+
+
+def build_body(chat: Chat, upstream_model: str, parameters: Mapping[str, Any], quirks: Quirks = NO_QUIRKS) -> bytes:
+    """The fields as sent, spliced: our model, overrides (None removes a field), usage asked for on streams, the vendor's quirks."""
+    fields = chat.shared_fields
+    if quirks is not NO_QUIRKS:
+        fields, parameters = fields_for(chat, quirks), parameters_for(parameters, quirks)
     replaced: dict[str, bytes | None] = {"model": orjson.dumps(upstream_model)}
     if chat.is_streaming:
         replaced["stream"] = b"true"
-        replaced["stream_options"] = _stream_options(chat.fields.get("stream_options"))
+        replaced["stream_options"] = _stream_options(fields.get("stream_options")) if quirks.stream_options else None
     for name, value in parameters.items():
         if name not in _NOT_OVERRIDABLE:
             replaced[name] = None if value is None else orjson.dumps(value)
-    parts = [orjson.dumps(name) + b":" + raw for name, raw in chat.fields.items() if name not in replaced]
+    parts = [orjson.dumps(name) + b":" + raw for name, raw in fields.items() if name not in replaced]
     parts += [orjson.dumps(name) + b":" + raw for name, raw in replaced.items() if raw is not None]
     return b"{" + b",".join(parts) + b"}"
 

@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 import orjson
 
-from routerapp.providers.base import UpstreamRequest
+from routerapp.providers.base import UpstreamRequest, Usage
 from routerapp.providers.clock import Clock
+from routerapp.providers.embeddings import write_embeddings
 from routerapp.providers.errors import AnswerTooLarge, ConnectFailed, StreamBroken
+from routerapp.providers.invented_vectors import invent_vectors
 from routerapp.providers.openai import OpenAIAdapter
 from routerapp.providers.simulation import Performance, SimulatedBody, plan_performance
 
@@ -142,12 +144,23 @@ class SimulatedUpstream:
             return b"<html><body>502 Bad Gateway</body></html>"
         if self._plan.fault == "error_body":
             return b'{"error":{"message":"The simulated upstream failed.","type":"server_error","code":500}}'
+        if self._body.input is not None:
+            return self._cut(self._embeddings())
         message: dict[str, Any] = {"role": "assistant", "content": self._plan.answer.text or None}
         if self._plan.answer.tools:
             message["tool_calls"] = self._tool_calls()
         choice = {"index": 0, "message": message, "finish_reason": self._plan.finish_reason}
         body = orjson.dumps({**self._frame("chat.completion"), "choices": [choice], "usage": self._usage()})
+        return self._cut(body)
+
+    def _cut(self, body: bytes) -> bytes:
         return body[: len(body) // 2] if self._plan.fault in ("rubbish", "truncate") else body
+
+    def _embeddings(self) -> bytes:
+        body = self._body
+        vectors = invent_vectors(body.input, body.model, body.dimensions)
+        usage = Usage(self._plan.input_tokens, 0)
+        return write_embeddings(vectors, body.model, usage, as_base64=body.encoding_format == "base64")
 
     def _pieces(self) -> list[dict[str, Any]]:
         answer = self._plan.answer

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from routerapp.providers.invented import Invented, invent_answer
+from routerapp.providers.invented_vectors import count_input_tokens, input_text
 
 SLOW_FACTOR = 10
 _SIGMA_OF_P95 = 1.645
@@ -33,6 +34,9 @@ class SimulatedBody(msgspec.Struct, gc=False):
     response_format: Any = None
     tools: Any = None
     tool_choice: Any = None
+    input: Any = None
+    dimensions: int | None = None
+    encoding_format: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,12 @@ def plan_performance(
     draw = random.Random(seed.digest())
     ttft_ms = _log_normal(draw, simulation.get("ttft_ms", {}))
     wanted_tokens = _output_tokens(draw, simulation.get("output_tokens", {}))
-    fault = _fault(draw, simulation, prompt_of(body.messages), now_ms)
+    fault = _fault(draw, simulation, prompt_of(body.messages) or input_text(body.input), now_ms)
     if fault == "slow":
         ttft_ms *= SLOW_FACTOR
     limit = body.max_completion_tokens or body.max_tokens
+    if body.input is not None:
+        return _embedding_performance(simulation, body, fault, ttft_ms, seed.hexdigest())
     answer = invent_answer(draw, body.messages, body, wanted_tokens)
     output_tokens = max(
         1, math.ceil(len(answer.text.encode()) / 4) + sum(len(t.arguments) // 4 + 8 for t in answer.tools)
@@ -84,6 +90,24 @@ def plan_performance(
         finish_reason="length" if is_cut else ("tool_calls" if answer.tools else "stop"),
         retry_after_seconds=simulation.get("retry_after_seconds"),
         upstream_id="chatcmpl-" + seed.hexdigest(),
+    )
+
+
+def _embedding_performance(
+    simulation: Mapping[str, Any], body: SimulatedBody, fault: str | None, ttft_ms: float, upstream_id: str
+) -> Performance:
+    """Vectors come all at once and cost what was read."""
+    return Performance(
+        fault=fault,
+        ttft_seconds=ttft_ms / 1000,
+        generation_seconds=0.0,
+        answer=Invented(),
+        input_tokens=count_input_tokens(body.input),
+        output_tokens=0,
+        cached_tokens=0,
+        finish_reason="",
+        retry_after_seconds=simulation.get("retry_after_seconds"),
+        upstream_id=upstream_id,
     )
 
 

@@ -1,4 +1,4 @@
-"""Adds what the router knows to an answer in the OpenAI shape: usage with its cost, the model where it is missing, the trace if asked.
+"""Adds what the router knows to an answer, in the shape it has: usage with its cost, the model where it is missing, the trace if asked.
 
 The upstream's bytes stay as they are but for the members we add or complete.
 """
@@ -13,6 +13,7 @@ from routerapp.engine.types import Decision
 from routerapp.providers.sse import data_of
 from routerapp.serving.decisions import plain_decision
 from routerapp.serving.plan_job import Outcome
+from routerapp.store.records import AttemptEnd
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -35,7 +36,7 @@ def usage_event(outcome: Outcome, request_id: str, at_ms: int) -> bytes:
     if data is not None:
         return b"data: " + complete_answer(data, outcome, None) + b"\n\n"
     chunk = {
-        "id": outcome.attempts[-1].upstream_id or request_id,
+        "id": outcome.answered.upstream_id or request_id,
         "object": "chat.completion.chunk",
         "created": at_ms // 1000,
         "model": outcome.served_model or outcome.language_model,
@@ -73,18 +74,21 @@ def _usage(raw: bytes | msgspec.Raw | None, outcome: Outcome) -> bytes:
     """cost is a number of dollars, null where a price is missing. Tokens we counted ourselves are marked."""
     cost = b"null" if outcome.cost_nusd is None else format_usd(outcome.cost_nusd).encode()
     sent = bytes(raw).strip() if raw is not None else b""
-    last = outcome.attempts[-1]
+    last = outcome.answered
     if sent.startswith(b"{") and not last.is_usage_estimated:
         inner = sent[1:-1].rstrip()
         return b"{" + inner + (b"," if inner.strip() else b"") + b'"cost":' + cost + b"}"
-    counted = {
+    return orjson.dumps({**_counted(outcome, last), "is_estimated": True, "cost": orjson.Fragment(cost)})
+
+
+def _counted(outcome: Outcome, last: AttemptEnd) -> dict[str, int | None]:
+    if outcome.dialect == "anthropic":
+        return {"input_tokens": last.input_tokens, "output_tokens": last.output_tokens}
+    return {
         "prompt_tokens": last.input_tokens,
         "completion_tokens": last.output_tokens,
         "total_tokens": (last.input_tokens or 0) + (last.output_tokens or 0),
-        "is_estimated": True,
-        "cost": orjson.Fragment(cost),
     }
-    return orjson.dumps(counted)
 
 
 def _name(name: str) -> bytes:

@@ -9,18 +9,20 @@ from routerapp.engine.chat import Chat
 from routerapp.providers.base import ANSWER_LIMIT_BYTES, ChunkFacts
 from routerapp.providers.errors import AnswerTooLarge, BadAnswer, ProviderError, StreamBroken
 from routerapp.providers.sse import EventSplitter
-from routerapp.serving.attempt import Attempt
+from routerapp.serving.attempt import DROPPED, Attempt
 from routerapp.serving.exchange import Exchange
 
 
 class AnswerStream:
-    """usage_event: the upstream's event that holds only the usage, kept back."""
+    """usage_event, last_event: the upstream's events that hold only the usage, and that say the answer is over; both kept back."""
 
     def __init__(self, exchange: Exchange, attempt: Attempt, chat: Chat) -> None:
         self.usage_event: bytes | None = None
+        self.last_event: bytes | None = None
         self._exchange = exchange
         self._attempt = attempt
-        self._choices = _choices_of(chat)
+        self._choices = 1 if DROPPED + "n" in attempt.warnings else chat.answers_wanted
+        self._reader = exchange.adapter.open_events(chat)
         self._splitter = EventSplitter()
         self._ready: list[bytes] = []
         self._error: ProviderError | None = None
@@ -79,13 +81,17 @@ class AnswerStream:
             self._take_event(event)
 
     def _take_event(self, event: bytes) -> None:
-        passed, facts = self._exchange.adapter.read_event(event)
+        passed, facts = self._reader.read(event)
         if facts.error is not None:
             raise facts.error
         self._note(facts)
+        if facts.usage_event:
+            self.usage_event = facts.usage_event
         if facts.is_usage_only:
             self.usage_event = passed
-        elif not facts.is_done and (self._has_begun or not facts.is_comment):
+        elif facts.is_done:
+            self.last_event = passed
+        elif passed and (self._has_begun or not facts.is_comment):
             self._ready.append(passed)
 
     def _note(self, facts: ChunkFacts) -> None:
@@ -112,9 +118,3 @@ class AnswerStream:
         if not self._is_over and self._finished < self._choices:
             raise StreamBroken("The upstream's answer ended in the middle.")
         self._is_over = self._has_begun = True
-
-
-def _choices_of(chat: Chat) -> int:
-    """n of the request; what is not a number is the upstream's to refuse."""
-    wanted = chat.fields.get("n", b"1")
-    return max(int(wanted), 1) if wanted.isdigit() and len(wanted) < 6 else 1

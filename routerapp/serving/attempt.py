@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from routerapp.engine.money import attempt_cost, price_at
 from routerapp.engine.types import DeploymentFacts, PlanStep, Price
 from routerapp.providers.base import Reply, Target, Upstream, Usage
@@ -12,6 +14,8 @@ from routerapp.serving.usage import NOTHING_USED, CountedUsage, count_usage
 from routerapp.store.live import LiveState
 from routerapp.store.records import AttemptEnd
 
+# Begins the warning that names a field of the chat which the upstream was not sent.
+DROPPED = "dropped:"
 _MESSAGE_CHARACTERS = 300
 
 
@@ -30,6 +34,7 @@ class Attempt:
         self.served_model = ""
         self.upstream_id = ""
         self.ttft_ms: int | None = None
+        self.warnings: tuple[str, ...] = ()
         self.record: AttemptEnd | None = None
         self.seconds = 0.0
         self._job = job
@@ -46,7 +51,17 @@ class Attempt:
     def start(self, *, is_counted: bool, is_probe: bool) -> None:
         """is_counted: the decision's effects have already counted it, and its probe."""
         self._is_probe = is_probe
-        self._live.attempt_started(self.step.deployment, self._at_ms, is_counted=is_counted, is_probe=is_probe)
+        if self._job.hold is not None:
+            self._job.hold.started(self.step.deployment)
+        tokens = self._job.decision.features.prompt_tokens
+        self._live.attempt_started(
+            self.step.deployment, self._at_ms, is_counted=is_counted, is_probe=is_probe, tokens=tokens
+        )
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """From its start to its end, or to now while it runs; in the clock's monotonic seconds."""
+        return self._started, self._started + self.seconds if self.record else self._clock.monotonic()
 
     @property
     def elapsed_ms(self) -> int:
@@ -84,7 +99,9 @@ class Attempt:
             self.upstream.abort()
 
     def _count(self) -> CountedUsage:
-        return count_usage(self.usage, self._job.decision.features.prompt_tokens, self.text_bytes)
+        hold = self._job.hold
+        most = None if hold is None else hold.most_output_tokens(self.step.deployment)
+        return count_usage(self.usage, self._job.decision.features.prompt_tokens, self.text_bytes, most)
 
     def _end(self, status: str, error: ProviderError | None, used: CountedUsage, *, is_ok: bool | None) -> AttemptEnd:
         if self.record is not None:
@@ -117,6 +134,7 @@ class Attempt:
             cost_nusd=0 if is_free else cost,
             finish_reason=self.finish_reason,
             upstream_id=self.upstream_id[:100],
+            warnings=self.warnings,
         )
         # A plain answer has no first token of its own; the time to its head is the latency signal we have.
         self._live.attempt_ended(
@@ -127,6 +145,21 @@ class Attempt:
             is_live=self._job.is_live,
             is_probe=self._is_probe,
             retry_after_ms=error.retry_after_ms if error else None,
+            tokens=used.output_tokens or 0,
         )
+        if self._job.hold is not None:
+            self._job.hold.ended(self.step.deployment)
         self._job.on_attempt(self.record)
         return self.record
+
+
+def upstream_seconds(attempts: Sequence[Attempt]) -> float:
+    """The time in which at least one of them ran; they come in the order of their starts."""
+    if len(attempts) == 1 and attempts[0].record:
+        return attempts[0].seconds
+    seconds, until = 0.0, float("-inf")
+    for attempt in attempts:
+        start, end = attempt.span
+        seconds += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return seconds

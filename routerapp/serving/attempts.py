@@ -7,44 +7,42 @@
     await run.close()                          # always, in a finally: aborts what still runs, harmless otherwise
     run.outcome                                # at any time: status, attempts, tokens, cost
 
-Until the first token nothing has been promised to the caller and the next target may be asked. After it an error ends the events and
-stands in run.outcome.error; no finish reason is ever invented. Cancelling the task, or closing events(), aborts the upstream, books
-what was used and tries nothing more. Must not know HTTP libraries, the ORM or the gateway.
+Until the first token nothing has been promised to the caller and the next target may be asked; a hedge is asked while the one before
+it is still silent, and whoever is slower is aborted and booked. After it an error ends the events and stands in run.outcome.error; no
+finish reason is ever invented. Cancelling the task, or closing events(), aborts the upstream, books what was used and tries nothing
+more. Must not know HTTP libraries, the ORM or the gateway.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
 
 from routerapp.engine.types import InFlight, LiveDeployment, PlanStep, ProbePermit
 from routerapp.engine.verdicts import Verdict
-from routerapp.providers.base import Adapter, Reply, Transport
+from routerapp.providers.base import Adapter, Reply, Target, Transport, dialect_of, impossible_at
 from routerapp.providers.clock import Clock
 from routerapp.providers.errors import BadAnswer, ProviderError, TotalTimeout
 from routerapp.serving.answer_stream import AnswerStream
-from routerapp.serving.attempt import Attempt
+from routerapp.serving.attempt import DROPPED, Attempt, upstream_seconds
+from routerapp.serving.backoff import Backoff
 from routerapp.serving.exchange import Exchange
 from routerapp.serving.plan_gate import PlanGate
 from routerapp.serving.plan_job import AllFailed, Outcome, PlanJob, SkippedStep
+from routerapp.serving.race import race
 from routerapp.serving.retry_budget import RetryBudget
 from routerapp.store.live import LiveState
 from routerapp.store.secrets import SecretRefused
 
 T = TypeVar("T")
+HEDGE = "hedge"
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Full jitter: a random wait between nothing and base × 2^retry, capped (AWS Architecture Blog, 2015)."""
-
-    base_ms: float = 250
-    cap_ms: float = 4_000
-
-    def wait_seconds(self, retry: int, chance: float) -> float:
-        return chance * min(self.cap_ms, self.base_ms * 2.0**retry) / 1000
+class PlanOver(Exception):
+    """Nothing may follow in this plan, though steps are left."""
 
 
 class Attempts:
@@ -80,6 +78,7 @@ class PlanRun:
         self._job = job
         self._deadline = attempts.clock.monotonic() + job.decision.limits.total_ms / 1000
         self._tried: list[Attempt] = []
+        self._answering: Attempt | None = None
         self._skipped: list[SkippedStep] = []
         self._errors: list[ProviderError] = []
         self._gate: PlanGate | None = None
@@ -88,12 +87,13 @@ class PlanRun:
         self._is_active = False
         self._is_closed = False
         self._has_used_effects = False
-        self._steps_started = 0
+        self._numbers: dict[str, int] = {}
 
     async def plain(self) -> Reply:
         """The whole answer. Raises AllFailed."""
         try:
-            reply = await self._try_plan(self._ask_plain)
+            attempt, reply = await self._try_plan(self._ask_plain)
+            await self._succeed(attempt)
         finally:
             await self.close()
         return reply
@@ -101,16 +101,16 @@ class PlanRun:
     async def open_stream(self) -> None:
         """Returns when an upstream has sent its first token. Raises AllFailed."""
         try:
-            self._stream = await self._try_plan(self._ask_stream)
+            _, self._stream = await self._try_plan(self._ask_stream)
         finally:
             if self._stream is None:
                 await self.close()
 
     async def events(self) -> AsyncGenerator[bytes, None]:
         """Whole SSE events as the upstream sent them; what came together stays together. No [DONE], no usage (outcome.usage_event)."""
-        if self._stream is None:
+        attempt = self._answering
+        if self._stream is None or attempt is None:
             raise RuntimeError("open_stream comes first")
-        attempt = self._tried[-1]
         try:
             while (events := await self._stream.next_events()) is not None:
                 yield events
@@ -130,14 +130,14 @@ class PlanRun:
         self._is_closed = True
         if not self._has_used_effects:
             self._with.live.release(self._job.effects)
-        if self._tried and self._tried[-1].record is None:
+        if any(attempt.record is None for attempt in self._tried):
             self._give_up(asyncio.CancelledError())
         if self._is_active:
             self._with.retry_budget.request_ended()
 
     @property
     def outcome(self) -> Outcome:
-        attempt = self._tried[-1] if self._tried else None
+        attempt = self._answering or (self._tried[-1] if self._tried else None)
         error = self._errors[-1] if self._errors and self._status not in ("ok", "cancelled") else None
         waits = [e.retry_after_ms for e in self._errors if e.retry_after_ms is not None]
         record = attempt.record if attempt else None
@@ -153,35 +153,93 @@ class PlanRun:
             served_model=attempt.served_model if attempt else "",
             finish_reason=attempt.finish_reason if attempt else "",
             ttft_ms=attempt.ttft_ms if attempt else None,
-            upstream_seconds=sum(one.seconds for one in self._tried),
+            upstream_seconds=upstream_seconds(self._tried),
             retry_after_ms=min(waits) if waits and error and error.client_status in (429, 502) else None,
             usage_event=usage_event if self._job.chat.wants_stream_usage else None,
+            last_event=self._stream.last_event if self._stream else None,
+            dialect=self._dialect_of(attempt),
+            warnings=attempt.warnings if attempt else (),
         )
 
-    async def _try_plan(self, ask: Callable[[Attempt], Awaitable[T]]) -> T:
-        """The loop: each step in order, each step again while a retry makes sense."""
+    async def _try_plan(self, ask: Callable[[Attempt], Awaitable[T]]) -> tuple[Attempt, T]:
+        """The loop: each step in order, a hedge beside the step before it. Whoever answers is the one the outcome speaks of."""
         self._is_active = True
         self._with.retry_budget.request_started(self._with.clock.monotonic())
         plan = self._job.decision.plan
+        position = 0
         try:
-            for position, step in enumerate(plan):
-                retry = 0
-                while (attempt := self._start(step, retry)) is not None:
-                    try:
-                        return await ask(attempt)
-                    except ProviderError as error:
-                        self._fail(attempt, error)
-                        wait = self._wait_before_retry(step, error, retry, plan[position + 1 :])
-                    if wait is None:
-                        break
-                    await self._with.clock.sleep(wait)
-                    retry += 1
-        except (AllFailed, ProviderError):
-            raise
+            while position < len(plan):
+                hedge_after_ms = self._hedge_after_ms(position)
+                if hedge_after_ms is None:
+                    found, used = await self._try_step(position, ask), 1
+                else:
+                    found, used = await self._race_step(position, ask, hedge_after_ms)
+                if found is not None:
+                    self._answering = found[0]
+                    return found
+                position += used
+        except PlanOver:
+            raise AllFailed(self.outcome) from None
         except BaseException as problem:
             self._give_up(problem)
             raise
         raise AllFailed(self.outcome)
+
+    async def _try_step(
+        self, position: int, ask: Callable[[Attempt], Awaitable[T]], *, is_hedge: bool = False
+    ) -> tuple[Attempt, T] | None:
+        """One step, again while a retry makes sense (a hedge is an extra already: never). None: the next step's turn."""
+        plan = self._job.decision.plan
+        step = plan[position]
+        if step.role == HEDGE and not is_hedge:
+            step = msgspec.structs.replace(step, role="fallback")
+        retry = 0
+        while (attempt := self._start(step, retry)) is not None:
+            try:
+                return attempt, await ask(attempt)
+            except ProviderError as error:
+                self._fail(attempt, error)
+                if is_hedge:
+                    return None
+                wait = self._wait_before_retry(step, error, retry, plan[position + 1 :])
+            except Exception as problem:
+                self._fail(attempt, _unhandled(problem))
+                raise
+            if wait is None:
+                return None
+            await self._with.clock.sleep(wait)
+            retry += 1
+        return None
+
+    def _hedge_after_ms(self, position: int) -> int | None:
+        plan = self._job.decision.plan
+        is_hedged = position + 1 < len(plan) and plan[position + 1].role == HEDGE
+        return self._job.decision.limits.hedge_after_ms if is_hedged else None
+
+    async def _race_step(
+        self, position: int, ask: Callable[[Attempt], Awaitable[T]], hedge_after_ms: int
+    ) -> tuple[tuple[Attempt, T] | None, int]:
+        """The answer of a step or of its hedge, and how many steps that took: 1 while the hedge may still follow as a fallback."""
+        hedge = self._job.decision.plan[position + 1]
+        used = 1
+
+        def start_hedge() -> Coroutine[Any, Any, tuple[Attempt, T] | None] | None:
+            nonlocal used
+            now = self._with.clock.monotonic()
+            if now >= self._deadline or not self._is_open(hedge) or not self._with.retry_budget.try_take(now):
+                return None
+            used = 2
+            return self._try_step(position + 1, ask, is_hedge=True)
+
+        first = self._try_step(position, ask)
+        found = await race(self._with.clock, first, hedge_after_ms / 1000, start_hedge, self._drop_losers)
+        return found, used
+
+    def _drop_losers(self, found: tuple[Attempt, object] | None) -> None:
+        for attempt in self._tried:
+            if attempt.record is None and (found is None or attempt is not found[0]):
+                attempt.cancelled()
+                attempt.abort()
 
     def _start(self, step: PlanStep, retry: int) -> Attempt | None:
         """The next attempt, or None with the reason noted. The primary's first one was decided this instant and is not asked again."""
@@ -195,8 +253,12 @@ class PlanRun:
         except (KeyError, SecretRefused):
             self._skipped.append(SkippedStep(step.deployment, Verdict.DEPLOYMENT_DISABLED))
             return None
-        self._steps_started += retry == 0
-        attempt = Attempt(self._job, step, self._steps_started, retry, target, self._with.live, self._with.clock)
+        warnings = self._why_not_said(target)
+        if warnings is None:
+            return None
+        number = self._numbers.setdefault(step.deployment, len(self._numbers) + 1)
+        attempt = Attempt(self._job, step, number, retry, target, self._with.live, self._with.clock)
+        attempt.warnings = warnings + self._job.warnings_of(step.deployment)
         applied = [type(effect) for effect in self._job.effects if getattr(effect, "deployment", "") == step.deployment]
         is_counted = is_primary and InFlight in applied
         is_probe = ProbePermit in applied if is_counted else self._live_of(step).breaker == "half_open"
@@ -205,15 +267,26 @@ class PlanRun:
         self._tried.append(attempt)
         return attempt
 
+    def _why_not_said(self, target: Target) -> tuple[str, ...] | None:
+        """A warning for each part of the chat that is left out there; None, with the reason noted, where it may not be."""
+        found = impossible_at(self._with.adapters[target.kind], self._job.chat, target)
+        refused = self._job.decision.handling.unsupported != "drop"
+        kept = [one for one in found if refused or not one.is_droppable]
+        if kept:
+            detail = {"fields": [one.field for one in kept], "reason": kept[0].reason}
+            self._skipped.append(SkippedStep(target.deployment, Verdict.CANNOT_EXPRESS, detail))
+            return None
+        return tuple(dict.fromkeys(DROPPED + one.field for one in found))
+
     def _wait_before_retry(
         self, step: PlanStep, error: ProviderError, retry: int, rest: Sequence[PlanStep]
     ) -> float | None:
-        """Seconds until the same deployment is asked again, or None to go on. Raises AllFailed where nothing may follow.
+        """Seconds until the same deployment is asked again, or None to go on. Raises PlanOver where nothing may follow.
 
         An upstream that named a time is never asked before it, so it is not asked again here at all.
         """
         if not error.falls_back:
-            raise AllFailed(self.outcome)
+            raise PlanOver
         if not error.is_retryable or error.retry_after_ms is not None or retry >= self._job.decision.limits.retries:
             return None
         if error.prefers_fallback and any(self._is_open(other) for other in rest):
@@ -228,8 +301,12 @@ class PlanRun:
         """Whether the engine admits this step now. note: keep the reason when it does not."""
         if self._gate is None:
             self._gate = PlanGate(self._job)
-        spent = sum(one.record.cost_nusd or 0 for one in self._tried if one.record)
-        reason = self._gate.why_not(step, self._live_of(step), self._with.clock.now_ms(), spent)
+        now_ms = self._with.clock.now_ms()
+        spent = sum(
+            (one.record.cost_nusd or 0) if one.record else self._gate.cost_of(one.step, self._live_of(one.step), now_ms)
+            for one in self._tried
+        )
+        reason = self._gate.why_not(step, self._live_of(step), now_ms, spent, is_starting=note)
         if reason is not None and note:
             self._skipped.append(SkippedStep(step.deployment, *reason))
         return reason is None
@@ -241,17 +318,15 @@ class PlanRun:
     def _check_deadline(self) -> None:
         if self._with.clock.monotonic() >= self._deadline:
             self._errors.append(TotalTimeout("The time for this request is over."))
-            raise AllFailed(self.outcome)
+            raise PlanOver
 
     async def _ask_plain(self, attempt: Attempt) -> Reply:
         """Only while another target is left does giving up early on a silent one gain anything."""
         limits = self._job.decision.limits
-        is_last = attempt.step is self._job.decision.plan[-1]
+        is_last = attempt.step.deployment == self._job.decision.plan[-1].deployment
         exchange = self._exchange(attempt)
         await exchange.open(limits.total_ms if is_last else limits.first_token_ms)
-        reply = await exchange.read_reply()
-        await self._succeed(attempt)
-        return reply
+        return await exchange.read_reply()
 
     async def _ask_stream(self, attempt: Attempt) -> AnswerStream:
         exchange = self._exchange(attempt)
@@ -259,6 +334,9 @@ class PlanRun:
         stream = AnswerStream(exchange, attempt, self._job.chat)
         await stream.wait_for_first_token()
         return stream
+
+    def _dialect_of(self, attempt: Attempt | None) -> str:
+        return dialect_of(self._with.adapters[attempt.target.kind], self._job.chat) if attempt else "openai"
 
     def _exchange(self, attempt: Attempt) -> Exchange:
         adapter = self._with.adapters[attempt.target.kind]
@@ -281,12 +359,16 @@ class PlanRun:
 
     def _give_up(self, problem: BaseException) -> None:
         """The caller left, or we met something we cannot handle: the upstream must not go on working for nobody."""
-        attempt = self._tried[-1] if self._tried else None
+        running = [attempt for attempt in self._tried if attempt.record is None]
         if isinstance(problem, Exception):
-            if attempt is not None and attempt.record is None:
-                self._fail(attempt, BadAnswer(f"This answer could not be handled ({type(problem).__name__})."))
+            for attempt in running:
+                self._fail(attempt, _unhandled(problem))
             return
         self._status = "cancelled"
-        if attempt is not None and attempt.record is None:
+        for attempt in running:
             attempt.abort()
             attempt.cancelled()
+
+
+def _unhandled(problem: Exception) -> BadAnswer:
+    return BadAnswer(f"This answer could not be handled ({type(problem).__name__}).")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -19,6 +20,7 @@ from routerapp.models import AuditEvent, InstallationState
 from routerapp.serving.permissions import Actor
 
 FIRST_HASH = "0" * 64
+BATCH = 1_000
 _SECRET_NAMES = ("password", "secret", "credential", "ciphertext", "key_hash", "full_key", "api_key", "authorization")
 
 
@@ -74,14 +76,52 @@ def hash_of(event: AuditEvent) -> str:
     return hashlib.sha256(event.previous_hash.encode() + canonical_bytes(content)).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """head: id and hash of the newest event, `id:hash`, to be kept elsewhere. broken_id: where the chain stops being whole."""
+
+    events: int
+    head: str | None = None
+    broken_id: int | None = None
+    reason: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.reason
+
+
+def check_chain(
+    anchor: tuple[int, str] | None = None, on_batch: Callable[[int], None] = lambda events: None
+) -> ChainCheck:
+    """Walks every event. anchor: id and hash of an event the log must still hold. on_batch hears how many are done; it may raise."""
+    previous, last_id, events = FIRST_HASH, 0, 0
+    has_anchor = anchor is None
+    for event in AuditEvent.objects.order_by("id").iterator(chunk_size=BATCH):
+        reason = _misfit(event, previous)
+        if reason:
+            return ChainCheck(events, broken_id=event.pk, reason=reason)
+        previous, last_id, events = event.hash, event.pk, events + 1
+        has_anchor = has_anchor or (event.pk, event.hash) == anchor
+        if events % BATCH == 0:
+            on_batch(events)
+    head = f"{last_id}:{previous}" if events else None
+    if anchor is not None and not has_anchor:
+        reason = f"Event {anchor[0]} with the hash of the anchor is not there: the log was cut off or written anew."
+        return ChainCheck(events, head, anchor[0], reason)
+    return ChainCheck(events, head)
+
+
 def verify_chain() -> int | None:
     """The id of the first event that does not fit its predecessor or its own hash; None when the chain is whole."""
-    previous = FIRST_HASH
-    for event in AuditEvent.objects.order_by("id").iterator(chunk_size=1_000):
-        if event.previous_hash != previous or event.hash != hash_of(event):
-            return event.pk
-        previous = event.hash
-    return None
+    return check_chain().broken_id
+
+
+def _misfit(event: AuditEvent, previous: str) -> str:
+    if event.previous_hash != previous:
+        return f"Event {event.pk} does not follow the one before it: an event was removed, added or changed there."
+    if event.hash != hash_of(event):
+        return f"Event {event.pk} was changed: its content does not give its hash."
+    return ""
 
 
 def _clean(value: Mapping[str, Any] | None) -> Any:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from routerapp.engine.extras import POLICY_EXTRA_KEYS
 from routerapp.serving.refusals import Missing, invalid
 
 Document = Mapping[str, Any]
@@ -63,6 +64,15 @@ def set_default(document: Document, use: Mapping[str, Any]) -> dict[str, Any]:
 
 def set_constraints(document: Document, constraints: Mapping[str, Any]) -> dict[str, Any]:
     return {**_copy(document), "constraints": copy.deepcopy(dict(constraints))}
+
+
+def set_extras(document: Document, extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Cache, unsupported and content of the whole policy: these and no others, before the rules."""
+    edited = _copy(document)
+    for name in (*POLICY_EXTRA_KEYS, "content"):
+        edited.pop(name, None)
+    rest: dict[str, Any] = {name: edited.pop(name) for name in ("rules", "default") if name in edited}
+    return {**edited, **copy.deepcopy(dict(extras)), **rest}
 
 
 def set_timezone(document: Document, timezone: str) -> dict[str, Any]:

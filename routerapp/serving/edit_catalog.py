@@ -20,11 +20,12 @@ from routerapp.serving.amounts import optional_usd, usd
 from routerapp.serving.changes import assign, changing, find, save_valid
 from routerapp.serving.permissions import Actor
 from routerapp.serving.policy_checks import broken_policies, current_config
+from routerapp.serving.provider_fields import checked_provider, kind_of
 from routerapp.serving.refusals import Invalid, Missing, invalid
 from routerapp.serving.slugs import checked_slug
 from routerapp.store.secrets import encrypt_credential
 
-PROVIDER_FIELDS = frozenset({"name", "base_url", "is_enabled"})
+PROVIDER_FIELDS = frozenset({"name", "base_url", "preset", "options", "is_enabled"})
 LANGUAGE_MODEL_FIELDS = frozenset(
     {
         "name",
@@ -35,6 +36,7 @@ LANGUAGE_MODEL_FIELDS = frozenset(
         "has_vision",
         "has_json_schema",
         "has_streaming",
+        "modality",
     }
 )
 DEPLOYMENT_FIELDS = frozenset(
@@ -48,6 +50,7 @@ DEPLOYMENT_FIELDS = frozenset(
         "weight",
         "max_in_flight",
         "requests_per_minute",
+        "tokens_per_minute",
         "simulation",
         "is_enabled",
     }
@@ -56,26 +59,34 @@ MAX_CREDENTIAL = 4_000
 
 
 def add_provider(
-    slug: str, *, name: str, kind: str, base_url: str = "", by: Actor, is_sample: bool = False
+    slug: str,
+    *,
+    name: str,
+    by: Actor,
+    kind: str = "",
+    base_url: str = "",
+    preset: str = "",
+    options: Mapping[str, Any] | None = None,
+    is_sample: bool = False,
 ) -> Provider:
+    """kind and base_url may be left to the preset."""
     with changing(by, "edit_provider", f"provider:{slug}", event="add_provider") as change:
         checked_slug(slug, Provider.objects.all(), "provider")
+        kind = kind_of(kind, preset)
         provider = Provider(slug=slug, kind=kind, is_sample=is_sample)
-        _, change.after = assign(
-            provider, {"name": name, "base_url": checked_address(base_url, kind, "base_url")}, PROVIDER_FIELDS
-        )
+        fields = {"name": name, "base_url": base_url, "preset": preset, "options": {} if options is None else options}
+        _, change.after = assign(provider, checked_provider(fields, kind), PROVIDER_FIELDS)
         change.after = {"kind": kind, **change.after}
     return provider
 
 
 def edit_provider(slug: str, fields: Mapping[str, Any], *, by: Actor) -> Provider:
-    """Name, address, on or off. A new address on another host drops the credential: it was given for the old one."""
+    """Name, address, preset, options, on or off. A new address on another host drops the credential: it was given for the old one."""
     with changing(by, "edit_provider", f"provider:{slug}") as change:
         provider = find(Provider.objects.filter(archived_at=None), "provider", slug=slug)
         old_origin = origin_of(provider.base_url)
-        if "base_url" in fields:
-            fields = {**fields, "base_url": checked_address(fields["base_url"], provider.kind, "base_url")}
-        change.before, change.after = assign(provider, fields, PROVIDER_FIELDS)
+        checked = checked_provider(fields, provider.kind)
+        change.before, change.after = assign(provider, checked, PROVIDER_FIELDS)
         if origin_of(provider.base_url) != old_origin and Credential.objects.filter(provider=provider).delete()[0]:
             change.after = {**change.after, "credential_state": "removed, because the address has changed"}
     return provider

@@ -38,7 +38,8 @@ class Exchange:
     async def open(self, head_ms: float) -> Upstream:
         """Sends; returns when the answer's head is there. head_ms: how long that may take."""
         limits = self._job.decision.limits
-        request = self.adapter.build_request(self._job.chat, self._attempt.target, self._job.decision.parameters)
+        parameters = self._job.parameters_of(self._attempt.step.deployment)
+        request = self.adapter.build_request(self._job.chat, self._attempt.target, parameters)
         opening = self._transport.open(request, limits.connect_ms)
         upstream = await self._within(opening, head_ms / 1000, FirstTokenTimeout)
         self._upstream = upstream
@@ -58,7 +59,7 @@ class Exchange:
     async def read_reply(self) -> Reply:
         """The whole body as a reply; raises the error it states."""
         body = await self._read_body(ANSWER_LIMIT_BYTES if self.is_ok else ERROR_BODY_LIMIT_BYTES)
-        reply = self.adapter.read_reply(self.upstream.status, self.upstream.headers, body)
+        reply = self.adapter.read_reply(self._job.chat, self.upstream.status, self.upstream.headers, body)
         self._attempt.answered(reply)
         return reply
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from routerapp.engine.money import format_usd
 from routerapp.engine.types import Decision, DeploymentFacts
 from routerapp.store.records import End
 
+MOST_WARNED = 1_000
 _SAFE = "!#$&'()*+,-./:;<=>?@[]^_`{|}~ "
 
 
@@ -32,8 +34,15 @@ def decision_headers(decision_id: str, decision: Decision) -> dict[str, str]:
     }
 
 
+def warn(headers: dict[str, str], warnings: Sequence[str]) -> None:
+    """What was dropped or capped on the way, as codes."""
+    if warnings:
+        headers["x-router-warnings"] = ascii_value(",".join(warnings)[:MOST_WARNED])
+
+
 def answer_headers(headers: dict[str, str], end: End) -> None:
     """Adds what is known once the whole answer is there."""
+    warn(headers, end.warnings)
     headers["x-router-model"] = ascii_value(end.language_model)
     headers["x-router-provider"] = ascii_value(end.provider)
     headers["x-router-attempts"] = str(end.attempts)

@@ -18,6 +18,7 @@ from routerapp.providers.control import control_client
 from routerapp.providers.egress import EgressGuard
 from routerapp.providers.errors import BadAnswer, FirstTokenTimeout, RateLimited, StreamBroken, UpstreamUnavailable
 from routerapp.providers.health import Health, check_models
+from routerapp.providers.model_lists import Question, models_question
 from routerapp.store.config_document import unix_ms
 from routerapp.store.secrets import SecretRefused, decrypt_credential
 
@@ -32,7 +33,6 @@ OUTAGE_CLASSES: Mapping[str, str] = MappingProxyType(
         "rubbish": BadAnswer.error_class,
     }
 )
-Question = tuple[str, str | None]
 
 
 def check_deployments(job: Job, now: datetime) -> str:
@@ -68,7 +68,7 @@ def _question(row: Deployment) -> Question | Health:
         credential = decrypt_credential(row.provider.slug, stored.ciphertext) if stored else None
     except SecretRefused:
         return Health(False, None, "credential_unreadable")
-    return (base_url, credential)
+    return models_question(row.provider.kind, base_url, credential, row.provider.options)
 
 
 def _ask(questions: Iterable[Question]) -> Mapping[Question, Health]:
@@ -78,7 +78,7 @@ def _ask(questions: Iterable[Question]) -> Mapping[Question, Health]:
         return {}
     guard = EgressGuard(settings.ENVIRONMENT.egress_allow)
     with control_client(guard) as client, ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-        answers = threads.map(lambda question: check_models(client, *question), asked)
+        answers = threads.map(lambda question: check_models(client, question), asked)
         return dict(zip(asked, answers, strict=True))
 
 

@@ -22,7 +22,7 @@ from routerapp.engine.constraints import parse_constraints
 from routerapp.engine.problems import PolicyError, Problem
 from routerapp.models import APIKey, Policy, Role, Team, User
 from routerapp.models.access import CALL_SCOPES
-from routerapp.serving.amounts import optional_usd
+from routerapp.serving.allowance_fields import ALLOWANCE_INPUTS, allowance_values, set_allowance
 from routerapp.serving.changes import changing, find, save_valid, user_of
 from routerapp.serving.permissions import RANK, Actor
 from routerapp.serving.refusals import Invalid, invalid
@@ -52,10 +52,9 @@ def create_key(  # noqa: PLR0913 (each is a field of its own on the form)
     constraints: Mapping[str, Any] | None = None,
     default_policy: str | None = None,
     expires_at: datetime | None = None,
-    requests_per_minute: int | None = None,
-    daily_spend_usd: str | None = None,
+    **limits: Any,
 ) -> CreatedKey:
-    """team and default_policy by slug; constraints as in a policy, binding for every name the key sends."""
+    """team and default_policy by slug; constraints as in a policy, binding for every name the key sends; limits: ALLOWANCE_INPUTS."""
     with changing(by, "edit_key", "key", event="create_key") as change:
         new = make_key()
         row = APIKey(
@@ -68,26 +67,24 @@ def create_key(  # noqa: PLR0913 (each is a field of its own on the form)
             scopes=_checked_scopes(scopes, by),
             constraints_document=_checked_constraints(constraints or {}),
             default_policy=_policy(default_policy),
-            requests_per_minute=requests_per_minute,
-            daily_spend_nusd=optional_usd(daily_spend_usd, "daily_spend_usd"),
             expires_at=_future(expires_at),
-            created_by=_maker(by),
+            created_by=person_behind(by),
         )
+        _set_limits(row, limits)
         save_valid(row)
         change.subject, change.after = f"key:{row.slug}", _values(row)
     return CreatedKey(row, new.full)
 
 
 def edit_key(slug: str, fields: Mapping[str, Any], *, by: Actor) -> APIKey:
-    """name, team, constraints, default_policy, expires_at, requests_per_minute, daily_spend_usd. Scopes never change."""
+    """name, team, constraints, default_policy, expires_at and limits. Scopes never change."""
     with changing(by, "edit_key", f"key:{slug}") as change:
         row = find(APIKey.objects.filter(revoked_at=None), "open key", slug=slug)
         change.before = _values(row)
-        for name, value in fields.items():
-            if name not in _EDITS:
-                raise invalid(name, "unknown_field", f"{name} cannot be set here.")
-            column, check = _EDITS[name]
-            setattr(row, column, check(value))
+        _set_limits(row, {name: value for name, value in fields.items() if name not in _EDITS})
+        for name, (column, check) in _EDITS.items():
+            if name in fields:
+                setattr(row, column, check(fields[name]))
         save_valid(row)
         change.after = _values(row)
     return row
@@ -145,7 +142,7 @@ def _checked_constraints(document: Any) -> dict[str, Any]:
     return dict(document)
 
 
-def _maker(by: Actor) -> User | None:
+def person_behind(by: Actor) -> User | None:
     """The person answerable for the key; for a key made by a key, the person behind that one."""
     if by.kind == "key":
         parent = APIKey.objects.select_related("created_by").filter(slug=by.name).first()
@@ -161,7 +158,7 @@ def _free_slug(name: str) -> str:
 def _team(slug: str | None) -> Team | None:
     if not slug:
         return None
-    team = Team.objects.filter(slug=slug).first()
+    team = Team.objects.filter(slug=slug, archived_at=None).first()
     if team is None:
         raise invalid("team", "unknown_reference", f"There is no team {slug}.")
     return team
@@ -182,8 +179,11 @@ def _future(instant: datetime | None) -> datetime | None:
     return instant
 
 
-def _spend(text: str | None) -> int | None:
-    return optional_usd(text, "daily_spend_usd")
+def _set_limits(row: APIKey, limits: Mapping[str, Any]) -> None:
+    unknown = sorted(set(limits) - set(ALLOWANCE_INPUTS))
+    if unknown:
+        raise Invalid(Problem(name, "unknown_field", f"{name} cannot be set here.") for name in unknown)
+    set_allowance(row, limits)
 
 
 def _values(row: APIKey) -> dict[str, Any]:
@@ -193,8 +193,7 @@ def _values(row: APIKey) -> dict[str, Any]:
         "scopes": row.scopes,
         "constraints": row.constraints_document,
         "default_policy": row.default_policy.slug if row.default_policy else None,
-        "requests_per_minute": row.requests_per_minute,
-        "daily_spend_nusd": row.daily_spend_nusd,
+        **allowance_values(row),
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
     }
 
@@ -206,7 +205,7 @@ _EDITS: Mapping[str, tuple[str, Any]] = MappingProxyType(
         "constraints": ("constraints_document", _checked_constraints),
         "default_policy": ("default_policy", _policy),
         "expires_at": ("expires_at", _future),
-        "requests_per_minute": ("requests_per_minute", lambda value: value),
-        "daily_spend_usd": ("daily_spend_nusd", _spend),
     }
 )
+# What edit_key takes.
+EDITABLE = (*_EDITS, *ALLOWANCE_INPUTS)

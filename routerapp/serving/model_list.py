@@ -11,14 +11,16 @@ from routerapp.engine.types import CallerFacts, DeploymentFacts
 
 
 def list_names(config: Config, caller: CallerFacts) -> list[dict[str, Any]]:
-    """In the OpenAI shape. What a key's binding constraints name outright as out of reach is left out."""
+    """In the OpenAI shape; modality says which endpoint a model serves. What a key's binding constraints name outright as out of reach is left out."""
     limits = binding_constraints(config, caller.slug)
     reachable = [one for one in config.deployments.values() if one.is_enabled and not _is_out(one, limits)]
-    names = {"auto": "router"}
-    names |= {f"policy/{slug}": "router" for slug, entry in sorted(config.policies.items()) if entry.live is not None}
-    names |= {alias: "router" for alias in sorted(config.aliases)}
-    names |= {f"{one.provider}/{one.model}": one.provider for one in sorted(reachable, key=lambda one: one.slug)}
-    return [{"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in names.items()]
+    names: dict[str, dict[str, str]] = {"auto": {"owned_by": "router"}}
+    names |= {f"policy/{slug}": {"owned_by": "router"} for slug, entry in sorted(config.policies.items()) if entry.live}
+    names |= {alias: {"owned_by": "router"} for alias in sorted(config.aliases)}
+    for one in sorted(reachable, key=lambda one: one.slug):
+        modality = config.models[one.model].modality
+        names[f"{one.provider}/{one.model}"] = {"owned_by": one.provider, "modality": modality}
+    return [{"id": name, "object": "model", "created": 0, **about} for name, about in names.items()]
 
 
 def _is_out(deployment: DeploymentFacts, limits: Constraints) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from routerapp.engine.constraints import Reason, parse_constraints, why_not
 from routerapp.engine.estimates import Quote, forecast_for, need_of, quote_for
-from routerapp.engine.types import LiveDeployment, PlanStep
+from routerapp.engine.types import DeploymentFacts, LanguageModelFacts, LiveDeployment, PlanStep
 from routerapp.engine.verdicts import Verdict
 from routerapp.providers.errors import ContextTooLong, ProviderError
 from routerapp.serving.plan_job import PlanJob
@@ -29,7 +29,10 @@ class PlanGate:
         if isinstance(error, ContextTooLong):
             self._outgrown_window = max(self._outgrown_window, self._window(step))
 
-    def why_not(self, step: PlanStep, live: LiveDeployment, now_ms: int, spent_nusd: int) -> Reason | None:
+    def why_not(
+        self, step: PlanStep, live: LiveDeployment, now_ms: int, spent_nusd: int, *, is_starting: bool = False
+    ) -> Reason | None:
+        """is_starting: it is about to be asked, so what it may cost is held; otherwise this is a question only."""
         config = self._job.config
         deployment = config.deployments.get(step.deployment)
         model = config.models.get(deployment.model) if deployment else None
@@ -37,14 +40,25 @@ class PlanGate:
             return Verdict.DEPLOYMENT_DISABLED, {}
         if self._outgrown_window and model.context_window <= self._outgrown_window:
             return Verdict.CONTEXT_TOO_SMALL, {"needs": self._outgrown_window + 1, "has": model.context_window}
-        forecast = forecast_for(model, self._need, self._job.evidence, config.task_dimensions)
-        quote = quote_for(deployment, forecast, live, now_ms)
-        left = self._job.budget_left_nusd
-        left = None if left is None else left - spent_nusd
-        reason = why_not(deployment, model, self._need, self._constraints, live, quote, now_ms, left)
+        quote = self._quote(deployment, model, live, now_ms)
+        reason = why_not(deployment, model, self._need, self._constraints, live, quote, now_ms)
         if reason and reason[0] == Verdict.IN_COOLDOWN and step.deployment in self._overridden:
             reason = None
-        return reason or self._over_ceiling(quote, spent_nusd)
+        reason = reason or self._over_ceiling(quote, spent_nusd)
+        hold = self._job.hold
+        return reason if hold is None or reason else hold.why_not(step.deployment, is_starting=is_starting)
+
+    def cost_of(self, step: PlanStep, live: LiveDeployment, now_ms: int) -> int:
+        """What an attempt that still runs is expected to cost; nothing where it has no price."""
+        deployment = self._job.config.deployments[step.deployment]
+        quote = self._quote(deployment, self._job.config.models[deployment.model], live, now_ms)
+        return quote.estimate.cost_nusd or 0
+
+    def _quote(
+        self, deployment: DeploymentFacts, model: LanguageModelFacts, live: LiveDeployment, now_ms: int
+    ) -> Quote:
+        forecast = forecast_for(model, self._need, self._job.evidence, self._job.config.task_dimensions)
+        return quote_for(deployment, forecast, live, now_ms)
 
     def _over_ceiling(self, quote: Quote, spent_nusd: int) -> Reason | None:
         """The plan's one cost ceiling: what was spent plus what this attempt would cost."""

@@ -14,6 +14,7 @@ from routerapp.engine.types import Decision, Effect, Evidence, Inputs
 from routerapp.engine.verdicts import Verdict
 from routerapp.providers.base import Target
 from routerapp.providers.errors import ProviderError
+from routerapp.serving.hold import Hold
 from routerapp.store.records import AttemptEnd
 
 
@@ -21,7 +22,8 @@ class PlanJob(msgspec.Struct, frozen=True):
     """One routed decision to execute.
 
     effects: already applied to the live state; they count the primary's first attempt. target: deployment -> Target, raising when it
-    cannot be had (KeyError, or ValueError for a credential that cannot be read). budget_left_nusd: what the whole plan may spend.
+    cannot be had (KeyError, or ValueError for a credential that cannot be read). hold: what key, team and user have given for it; None
+    where nobody is limited.
     """
 
     request_id: str
@@ -34,7 +36,14 @@ class PlanJob(msgspec.Struct, frozen=True):
     evidence: Evidence = Evidence()
     effects: Sequence[Effect] = ()
     is_live: bool = True
-    budget_left_nusd: int | None = None
+    hold: Hold | None = None
+
+    def parameters_of(self, deployment: str) -> Mapping[str, Any]:
+        """What is sent there instead of the caller's own top-level fields, in OpenAI's names."""
+        return self.decision.parameters if self.hold is None else self.hold.parameters(deployment)
+
+    def warnings_of(self, deployment: str) -> tuple[str, ...]:
+        return () if self.hold is None else self.hold.warnings(deployment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
     status: ok, upstream_error, timeout, cancelled, invalid or no_candidate. deployment: the one that served, else the last one tried.
     cost_nusd None: an attempt that used tokens is unpriced. is_complete: a stream may be closed with [DONE].
-    usage_event: the upstream's own usage event, held back; only when the caller asked for it.
+    usage_event: the upstream's own usage event, held back; only when the caller asked for it. last_event: its own last one.
+    dialect: the shape of the answer. warnings: of the attempt that served, such as dropped:logit_bias. stored: the attempt that once
+    made the answer which the exact cache gives now; then there are none of its own, and nothing was used or paid.
     """
 
     status: str
@@ -67,6 +78,17 @@ class Outcome(msgspec.Struct, frozen=True):
     upstream_seconds: float
     retry_after_ms: int | None = None
     usage_event: bytes | None = None
+    last_event: bytes | None = None
+    dialect: str = "openai"
+    warnings: tuple[str, ...] = ()
+    stored: AttemptEnd | None = None
+
+    @property
+    def answered(self) -> AttemptEnd:
+        """The attempt whose whole answer the caller got; the last one where there is none. A hedge that lost may stand behind it."""
+        if self.stored is not None:
+            return self.stored
+        return next((one for one in reversed(self.attempts) if one.status == "ok"), self.attempts[-1])
 
     @property
     def is_complete(self) -> bool:
@@ -82,11 +104,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def input_tokens(self) -> int | None:
-        return _sum(attempt.input_tokens for attempt in self.attempts)
+        return 0 if self.stored else _sum(attempt.input_tokens for attempt in self.attempts)
 
     @property
     def output_tokens(self) -> int | None:
-        return _sum(attempt.output_tokens for attempt in self.attempts)
+        return 0 if self.stored else _sum(attempt.output_tokens for attempt in self.attempts)
 
     @property
     def cached_tokens(self) -> int | None:
@@ -97,6 +119,11 @@ class Outcome(msgspec.Struct, frozen=True):
         if any(attempt.cost_nusd is None for attempt in self.attempts):
             return None
         return sum(attempt.cost_nusd or 0 for attempt in self.attempts)
+
+    @property
+    def saved_nusd(self) -> int | None:
+        """What the stored answer did cost; None where that is unknown, or nothing was stored."""
+        return self.stored.cost_nusd if self.stored else None
 
 
 class AllFailed(Exception):

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import logging
 
+from msgspec.structs import replace
+
 from routerapp.engine.chat import Chat
 from routerapp.engine.money import attempt_cost
 from routerapp.engine.types import CallerFacts, Price
+from routerapp.serving.admission import Admission
+from routerapp.serving.answer_uses import AnswerUses
 from routerapp.serving.headers import decision_headers
 from routerapp.serving.identifiers import make_id
-from routerapp.serving.limits import limit_headers, reserve
 from routerapp.serving.plan_job import Outcome, PlanJob
 from routerapp.serving.recent import RecentRequest
 from routerapp.serving.route_chat import Prepared
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.served import Refused, internal_error
+from routerapp.serving.sticky_units import note_served
 from routerapp.serving.units import hash_user
 from routerapp.store.journal import JournalFull
 from routerapp.store.records import AttemptEnd, Begin, End
@@ -35,19 +39,18 @@ class Recording:
         self.origin = origin
         self.at_ms = runtime.clock.now_ms()
         self.id = make_id(self.at_ms, runtime.random_bits)
-        self.reserved_nusd = 0
+        self.admission = Admission(runtime, chat, caller, self.at_ms)
+        self.uses: AnswerUses | None = None
         self.ended: End | None = None
+        self._prepared: Prepared | None = None
         self._started = runtime.clock.monotonic()
         self._recent: RecentRequest | None = None
         self._baseline: Price | None = None
 
-    def reserve(self, prepared: Prepared) -> None:
-        """Hold the plan's dearest estimate against the key's day; raises Refused 402."""
-        self.reserved_nusd = reserve(self.runtime.live, self.caller, prepared.decision, prepared.now_ms)
-
     def begin(self, prepared: Prepared | None) -> None:
         """Written before the first upstream byte. Raises Refused 503 when there is no room for records."""
         chat, caller = self.chat, self.caller
+        self._prepared = prepared
         baseline = prepared.baseline() if prepared else None
         self._baseline = baseline[1] if baseline else None
         begin = Begin(
@@ -62,18 +65,20 @@ class Recording:
             decision=prepared.decision if prepared else None,
             inputs=prepared.inputs if prepared else None,
             live=prepared.live if prepared else None,
+            chat_body=self.uses.chat_body if self.uses else None,
             baseline=baseline,
-            reservation_nusd=self.reserved_nusd,
+            reservation_nusd=self.admission.held_nusd,
+            endpoint=chat.endpoint if chat else "chat",
+            dialect=chat.dialect if chat else "openai",
         )
         self._check_room()
         self._append(begin)
-        self._recent = self.runtime.recent.add(begin)
+        # The ring is for decisions; content in it would be up to a quarter of a megabyte a request.
+        self._recent = self.runtime.recent.add(replace(begin, chat_body=None) if begin.chat_body else begin)
 
     def job(self, prepared: Prepared) -> PlanJob:
         """The decision as work for attempts; every attempt's end comes back here."""
         assert self.chat is not None
-        caller, live = self.caller, self.runtime.live
-        left = live.spend_left(caller.slug, caller.daily_spend_nusd, prepared.now_ms)
         return PlanJob(
             request_id=self.id,
             chat=self.chat,
@@ -85,14 +90,14 @@ class Recording:
             evidence=prepared.snapshot.evidence,
             effects=prepared.effects,
             is_live=self.origin == "live",
-            budget_left_nusd=None if left is None else left + self.reserved_nusd,
+            hold=self.admission.hold,
         )
 
     def headers(self, prepared: Prepared) -> dict[str, str]:
         """What every reply to a decided request carries."""
-        headers = decision_headers(self.id, prepared.decision)
-        if self.caller.requests_per_minute is not None:
-            headers.update(limit_headers(self.runtime.live, self.caller, prepared.now_ms))
+        headers = decision_headers(self.id, prepared.decision) | self.admission.headers()
+        if self.uses is not None and self.uses.cache:
+            headers["x-router-cache"] = self.uses.cache
         return headers
 
     def end(self, status: str, http_status: int, error_code: str = "", outcome: Outcome | None = None) -> End:
@@ -100,9 +105,10 @@ class Recording:
         if self.ended is not None:
             return self.ended
         is_ok = outcome is not None and status == "ok"
+        uses, now_ms = self.uses, self.runtime.clock.now_ms()
         self.ended = End(
             id=self.id,
-            at_ms=self.runtime.clock.now_ms(),
+            at_ms=now_ms,
             status=status,
             http_status=http_status,
             error_code=error_code,
@@ -120,6 +126,11 @@ class Recording:
             latency_ms=max(0, round(self._elapsed() * 1000)),
             overhead_us=self.overhead_us(outcome),
             finish_reason=outcome.finish_reason if outcome and is_ok else "",
+            answer=uses.ended(outcome, now_ms) if uses else None,
+            cache=uses.cache if uses else "",
+            saved_nusd=outcome.saved_nusd if outcome else None,
+            lost_cache_tokens=self._note_served(outcome, now_ms),
+            warnings=outcome.warnings if outcome else (),
         )
         self._settle(self.ended)
         return self.ended
@@ -157,24 +168,30 @@ class Recording:
     def _attempt_ended(self, attempt: AttemptEnd) -> None:
         if self._recent is not None:
             self._recent.attempts.append(attempt)
+        self.admission.note(attempt)
         self.runtime.metrics.attempt_ended(attempt.deployment, attempt.error_class)
         self._append(attempt)
 
     def _baseline_cost(self, outcome: Outcome | None) -> int | None:
         """The baseline's price on what the answer used; failed attempts would not have been made there."""
-        last = outcome.attempts[-1] if outcome and outcome.attempts else None
+        last = outcome.answered if outcome and outcome.attempts else None
         if self._baseline is None or last is None or last.input_tokens is None:
             return None
         return attempt_cost(self._baseline, last.input_tokens, last.output_tokens or 0, last.cached_tokens or 0)
 
+    def _note_served(self, outcome: Outcome | None, now_ms: int) -> int | None:
+        if outcome is None or self._prepared is None:
+            return None
+        return note_served(self.runtime.live, self._prepared, outcome, now_ms)
+
     def _settle(self, end: End) -> None:
         runtime = self.runtime
-        runtime.live.settle_spend(self.caller.slug, self.reserved_nusd, end.cost_nusd or 0, end.at_ms)
+        self.admission.release()
         runtime.metrics.request_ended(
             self.origin, end.status, end.deployment, end.latency_ms or 0, end.overhead_us or 0, end.cost_nusd
         )
         if self._recent is not None:
-            self._recent.end = end
+            self._recent.end = replace(end, answer=None) if end.answer else end
             self._append(end)
 
     def _check_room(self) -> None:
@@ -194,6 +211,7 @@ def record_refusal(runtime: Runtime, caller: CallerFacts, origin: str, refused: 
     """A request that never became a chat; returns its id."""
     recording = Recording(runtime, None, caller, origin)
     recording.refuse(refused)
+    refused.headers.update(recording.admission.headers())
     return recording.id
 
 

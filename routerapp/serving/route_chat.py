@@ -12,7 +12,7 @@ from typing import Any
 from routerapp.engine.chat import Chat
 from routerapp.engine.content import Content, read_content
 from routerapp.engine.decide import decide
-from routerapp.engine.features import extract_features
+from routerapp.engine.features import extract_features, longest_input
 from routerapp.engine.money import price_at
 from routerapp.engine.names import Resolution, UnknownModel, resolve_name
 from routerapp.engine.replay import live_slice
@@ -63,7 +63,10 @@ def prepare(runtime: Runtime, chat: Chat, caller: CallerFacts) -> Prepared:
     resolution = resolve(snapshot, chat, caller)
     inputs = read_chat(runtime, snapshot, chat, caller)
     live = runtime.live.view(
-        now_ms, budget_left_nusd=runtime.live.spend_left(caller.slug, caller.daily_spend_nusd, now_ms)
+        now_ms,
+        budget_left_nusd=runtime.limits.spend_left(snapshot.config.subjects_of(caller, inputs.facts.user), now_ms),
+        unit=inputs.facts.unit,
+        tenant_unit=inputs.facts.tenant_unit,
     )
     seed = runtime.random_bits(SEED_BITS)
     decision, effects = decide(
@@ -117,6 +120,8 @@ def _facts(
         unit_kind=units.kind,
         tenant_unit=units.tenant,
         prompt_unit=units.prompt,
+        endpoint=chat.endpoint,
+        longest_input_tokens=longest_input(chat) if chat.endpoint == "embeddings" else None,
     )
 
 

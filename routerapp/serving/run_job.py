@@ -1,24 +1,27 @@
 """What each kind of job does, and the frame around it: claim, run, close, whatever happens.
 
-A kind is one line in KINDS; its body is one call that returns a sentence for the job's row.
+A kind is one line in KINDS; its body is one call that returns a sentence for the job's row, or a Found with numbers besides.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from routerapp.engine.types import Price
-from routerapp.models import Job, JobState
+from routerapp.models import AuditEvent, Job, JobState
 from routerapp.serving import audit
 from routerapp.serving.health_checks import check_deployments
 from routerapp.serving.permissions import Actor
+from routerapp.serving.reprice_history import run_apply, run_preview
 from routerapp.store import jobs
 from routerapp.store.compaction import compact_rollups
 from routerapp.store.evidence import refresh_evidence
@@ -26,7 +29,17 @@ from routerapp.store.prices import refresh_prices
 from routerapp.store.retention import forget
 
 log = logging.getLogger(__name__)
-Body = Callable[[Job, datetime], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a job leaves behind for whoever asked for it."""
+
+    message: str
+    result: Mapping[str, Any]
+
+
+Body = Callable[[Job, datetime], str | Found]
 SCHEDULER = Actor(name="scheduler", kind="system", role="admin", address="")
 
 
@@ -40,14 +53,15 @@ def run_job(job_id: int) -> None:
         jobs.finish(job, JobState.FAILED, f"There is no job kind {job.kind!r}.")
         return
     try:
-        message = body(job, timezone.now())
+        outcome = body(job, timezone.now())
     except jobs.JobCancelled as cancelled:
         jobs.finish(job, JobState.CANCELLED, str(cancelled))
     except Exception as error:
         log.exception("Job %s (%s) failed.", job.pk, job.kind)
         jobs.finish(job, JobState.FAILED, f"{type(error).__name__}: {error}")
     else:
-        jobs.finish(job, JobState.DONE, message)
+        found = outcome if isinstance(outcome, Found) else Found(outcome, {})
+        jobs.finish(job, JobState.DONE, found.message, found.result or None)
 
 
 def _refresh_prices(job: Job, now: datetime) -> str:
@@ -87,6 +101,21 @@ def _compact_rollups(job: Job, now: datetime) -> str:
     return f"{compact_rollups(now)} minute and hour sums dropped; coarser ones stay."
 
 
+def _verify_audit(job: Job, now: datetime) -> Found:
+    total = max(1, AuditEvent.objects.count())
+    check = audit.check_chain(on_batch=lambda events: jobs.report_progress(job, min(events / total, 0.99)))
+    message = "The chain is whole." if check.is_whole else check.reason
+    return Found(message, {"is_whole": check.is_whole, **asdict(check)})
+
+
+def _reprice_preview(job: Job, now: datetime) -> Found:
+    return Found(*run_preview(job, now))
+
+
+def _reprice(job: Job, now: datetime) -> Found:
+    return Found(*run_apply(job, now))
+
+
 KINDS: Mapping[str, Body] = MappingProxyType(
     {
         "health_check": check_deployments,
@@ -94,5 +123,8 @@ KINDS: Mapping[str, Body] = MappingProxyType(
         "refresh_prices": _refresh_prices,
         "retention": _forget,
         "compact_rollups": _compact_rollups,
+        "verify_audit": _verify_audit,
+        "reprice_preview": _reprice_preview,
+        "reprice": _reprice,
     }
 )

@@ -10,10 +10,12 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from django.db import DatabaseError
 
+from routerapp.engine.allowances import TEAM_PREFIX, USER_PREFIX
 from routerapp.engine.task import TaskClassifier
 from routerapp.engine.task_words import DEFAULT_TASK_WORDS
 from routerapp.providers.base import Adapter, Target, Transport
@@ -23,7 +25,10 @@ from routerapp.serving.attempts import Attempts
 from routerapp.serving.metrics import Metrics
 from routerapp.serving.recent import RecentRequests
 from routerapp.serving.served import database_unavailable
+from routerapp.serving.stored_answer import StoredAnswer
+from routerapp.store.answer_cache import AnswerCache
 from routerapp.store.journal import Journal
+from routerapp.store.limits import CallerLimits
 from routerapp.store.live import LiveState
 from routerapp.store.snapshot import Snapshot
 from routerapp.store.spool import RESERVE_NAME
@@ -34,6 +39,7 @@ LONGEST_DRAIN_SECONDS = 60.0
 MAX_SNAPSHOT_AGE_SECONDS = 900
 P = ParamSpec("P")
 T = TypeVar("T")
+MOST_USERS_REPORTED = 500
 METADATA_STORED = ("team", "app", "feature", "env")
 
 
@@ -57,7 +63,9 @@ class Runtime:
     transport: Transport
     adapters: Mapping[str, Adapter] = field(default_factory=lambda: ADAPTERS)
     random_bits: Callable[[int], int] = random.SystemRandom().getrandbits
+    limits: CallerLimits = field(default_factory=CallerLimits)
     metrics: Metrics = field(default_factory=Metrics)
+    answer_cache: AnswerCache[StoredAnswer] = field(default_factory=AnswerCache)
     recent: RecentRequests = field(default_factory=RecentRequests)
     reload: Callable[[], Awaitable[None]] | None = None
     in_thread: InThread = asyncio.to_thread
@@ -111,8 +119,21 @@ class Runtime:
             "is_draining": self.is_draining,
             "spool_bytes": self.spool_bytes(),
             "spool_has_room": self.journal.has_room,
+            "answer_cache_bytes": self.answer_cache.bytes,
+            "answer_cache_entries": len(self.answer_cache),
             "deployments": self.live.report(self.clock.now_ms()),
+            "callers": self._caller_report(),
         }
+
+    def _caller_report(self) -> dict[str, dict[str, int]]:
+        """How everybody with limits stands, end users only those with a row of their own."""
+        if self._snapshot is None:
+            return {}
+        config = self._snapshot.config
+        names = {name for subjects in config.caller_subjects.values() for name, _ in subjects}
+        names.update(TEAM_PREFIX + slug for slug in config.teams)
+        names.update(USER_PREFIX + user for user in islice(config.users, MOST_USERS_REPORTED))
+        return self.limits.usage_report(names, self.clock.now_ms())
 
     def spool_bytes(self) -> int:
         """What this worker has on disk, the reserve not counted; a segment goes once all of it is in the database."""
@@ -130,9 +151,12 @@ class Runtime:
             self.classifier = TaskClassifier({**DEFAULT_TASK_WORDS, **words})
         self._targets = {}
         self._snapshot = snapshot
+        deployments = snapshot.config.deployments
         self.live.set_deployment_limits(
-            {slug: deployment.requests_per_minute for slug, deployment in snapshot.config.deployments.items()}
+            {slug: deployment.requests_per_minute for slug, deployment in deployments.items()},
+            {slug: deployment.tokens_per_minute for slug, deployment in deployments.items()},
         )
+        self.limits.protect_users(snapshot.config.users)
         self.live.hold(snapshot.control.cooldowns, self.clock.now_ms())
 
     def target(self, deployment: str) -> Target:
@@ -147,8 +171,17 @@ class Runtime:
                 upstream_model=secret.upstream_model,
                 credential=secret.open_credential(),
                 simulation=secret.simulation,
+                options=secret.options,
+                preset=secret.preset,
+                max_output_tokens=self._max_output_tokens(deployment),
             )
         return target
+
+    def _max_output_tokens(self, deployment: str) -> int | None:
+        config = self.snapshot.config
+        facts = config.deployments.get(deployment)
+        model = config.models.get(facts.model) if facts else None
+        return model.max_output_tokens if model else None
 
     async def refresh(self) -> None:
         """Look for a newer configuration, at most once a second whoever asks; many who ask at once share one look."""

@@ -5,19 +5,22 @@ Everything that runs through here is recorded, refusals too. Callers: the gatewa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 
 from routerapp.engine.chat import Chat
 from routerapp.engine.money import usd_number
 from routerapp.engine.types import CallerFacts
 from routerapp.serving.answer_body import complete_answer, router_metadata
+from routerapp.serving.answer_uses import uses_of
 from routerapp.serving.decisions import plain_decision
 from routerapp.serving.headers import answer_headers, decision_headers
-from routerapp.serving.limits import take_request
 from routerapp.serving.plan_job import AllFailed
 from routerapp.serving.recording import Recording
 from routerapp.serving.route_chat import Prepared, prepare
 from routerapp.serving.runtime import Runtime
+from routerapp.serving.serve_stored import serve_stored
 from routerapp.serving.served import Refused, Served
 from routerapp.serving.stream_chat import open_stream
 from routerapp.serving.why_refused import refusal_of, refuse_unrouted
@@ -28,18 +31,26 @@ async def serve_chat(runtime: Runtime, chat: Chat, caller: CallerFacts, origin: 
     recording = Recording(runtime, chat, caller, origin)
     prepared: Prepared | None = None
     try:
-        take_request(runtime.live, caller, recording.at_ms)
+        recording.admission.enter()
         prepared = prepare(runtime, chat, caller)
         if chat.extras.dry_run:
-            return route_answer(prepared)
+            recording.admission.release()
+            return route_answer(prepared, recording.admission.headers())
+        recording.uses = uses_of(runtime, prepared, chat, caller)
         refuse_unrouted(prepared.decision)
-        recording.reserve(prepared)
+        if recording.uses is None or recording.uses.stored is None:
+            recording.admission.take(prepared)
         recording.begin(prepared)
     except Refused as refused:
+        recording.admission.explain(refused, prepared)
         recording.refuse(refused, prepared)
-        if prepared is not None:
-            refused.headers.update(recording.headers(prepared))
+        refused.headers.update(recording.headers(prepared) if prepared is not None else recording.admission.headers())
         raise
+    except BaseException:
+        recording.admission.release()
+        raise
+    if recording.uses is not None and recording.uses.stored is not None:
+        return serve_stored(recording, recording.uses.stored, prepared, chat)
     runtime.live.apply(prepared.effects)
     return await (open_stream if chat.is_streaming else _plain)(recording, prepared, chat)
 
@@ -50,6 +61,8 @@ async def _plain(recording: Recording, prepared: Prepared, chat: Chat) -> Served
     try:
         reply = await run.plain()
         outcome = run.outcome
+        if recording.uses is not None:
+            recording.uses.take(reply.body)
         metadata = router_metadata(recording.id, prepared.decision, outcome) if chat.extras.explain else None
         body = complete_answer(reply.body, outcome, metadata)
     except AllFailed as failure:
@@ -61,11 +74,11 @@ async def _plain(recording: Recording, prepared: Prepared, chat: Chat) -> Served
         raise recording.abandon(problem, run.outcome) from problem
     end = recording.end("ok", 200, outcome=outcome)
     answer_headers(headers, end)
-    return Served(recording.id, prepared.decision, 200, headers, body=body)
+    return Served(recording.id, prepared.decision, 200, headers, body=body, dialect=outcome.dialect)
 
 
-def route_answer(prepared: Prepared) -> Served:
-    """The decision only: nothing is sent upstream, reserved or recorded, and no state moves."""
+def route_answer(prepared: Prepared, limits: Mapping[str, str]) -> Served:
+    """The decision only: nothing is sent upstream, reserved or recorded, and no state moves. limits: the headers about them."""
     decision = prepared.decision
     first = decision.plan[0].deployment if decision.plan else None
     deployment = prepared.snapshot.config.deployments[first] if first else None
@@ -79,6 +92,6 @@ def route_answer(prepared: Prepared) -> Served:
         "estimated_cost_usd": usd_number(estimate.cost_nusd) if estimate else None,
         "decision": plain_decision(decision),
     }
-    headers = decision_headers("", decision)
+    headers = {**decision_headers("", decision), **limits}
     headers["x-router-attempts"] = "0"
     return Served("", decision, 200, headers, body=orjson.dumps(document))

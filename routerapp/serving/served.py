@@ -14,6 +14,19 @@ _TYPES = {
     403: "permission_error",
     429: "rate_limit_error",
 }
+_MESSAGE_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    500: "api_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
 _STATUSES = {
     "rate_limited": "refused_limit",
     "budget_exceeded": "refused_budget",
@@ -25,7 +38,7 @@ _STATUSES = {
 
 @dataclass(slots=True)
 class Served:
-    """body is set for a plain answer, stream for a streamed one; both carry the OpenAI shape. headers are ready to send.
+    """body is set for a plain answer, stream for a streamed one; both in the shape of `dialect`. headers are ready to send.
 
     The records are complete when body is there, or when stream has been read to its end or closed.
     """
@@ -36,6 +49,7 @@ class Served:
     headers: Mapping[str, str]
     body: bytes | None = None
     stream: AsyncGenerator[bytes, None] | None = None
+    dialect: str = "openai"
 
 
 class Refused(Exception):
@@ -78,10 +92,26 @@ class Refused(Exception):
             "request_id": request_id,
         }
 
+    def to_message_error(self, request_id: str) -> dict[str, Any]:
+        """The same in the shape of the Messages dialect, whose types are a closed set; our code and detail stand beside them."""
+        error = self.to_error(request_id)
+        return {
+            "type": "error",
+            "error": error | {"type": _MESSAGE_TYPES.get(self.status) or message_error_type(error["type"])},
+            "request_id": request_id,
+        }
+
     @property
     def request_status(self) -> str:
         """The status this request is recorded with."""
         return _STATUSES.get(self.code) or ("invalid" if self.status < 500 else "upstream_error")
+
+
+def message_error_type(kind: Any) -> str:
+    """Of the OpenAI shape's types the one the Messages dialect has for the same."""
+    if kind == "insufficient_quota":
+        return "billing_error"
+    return kind if isinstance(kind, str) and kind in _MESSAGE_TYPES.values() else "api_error"
 
 
 def database_unavailable() -> Refused:

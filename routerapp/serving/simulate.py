@@ -12,10 +12,10 @@ import msgspec
 from routerapp.engine.chat import Chat
 from routerapp.engine.conditions import evaluate
 from routerapp.engine.content import read_content
-from routerapp.engine.decide import decide
 from routerapp.engine.names import Resolution
 from routerapp.engine.observe import Observer
 from routerapp.engine.policy import Policy, Rule
+from routerapp.engine.situation import Situation
 from routerapp.engine.types import CallerFacts, Decision, Inputs, RequestFacts
 from routerapp.engine.verdicts import Verdict
 from routerapp.models import Draft, PolicyVersion
@@ -38,12 +38,13 @@ class RuleVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """rules is empty when a model was pinned. policy_version 0 in the decision is a draft."""
+    """rules is empty when a model was pinned. policy_version 0 in the decision is a draft. situation: all that was decided on."""
 
     decision: Decision
     inputs: Inputs
     rules: tuple[RuleVerdict, ...]
     at_ms: int
+    situation: Situation
 
 
 def simulate(
@@ -59,9 +60,10 @@ def simulate(
     if resolution.policy is not None:
         inputs = _with_observations(inputs, chat, resolution.policy)
     live = runtime.live.view(
-        now_ms, budget_left_nusd=runtime.live.spend_left(caller.slug, caller.daily_spend_nusd, now_ms)
+        now_ms,
+        budget_left_nusd=runtime.limits.spend_left(snapshot.config.subjects_of(caller, inputs.facts.user), now_ms),
     )
-    decision, _ = decide(
+    situation = Situation(
         resolution.policy,
         snapshot.config,
         snapshot.evidence,
@@ -71,7 +73,8 @@ def simulate(
         now_ms,
         resolution.pinned,
     )
-    return Simulation(decision, inputs, rule_verdicts(resolution.policy, inputs, now_ms), now_ms)
+    rules = rule_verdicts(resolution.policy, inputs, now_ms)
+    return Simulation(situation.decide(), inputs, rules, now_ms, situation)
 
 
 def rule_verdicts(policy: Policy | None, inputs: Inputs, now_ms: int) -> tuple[RuleVerdict, ...]:

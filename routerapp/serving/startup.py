@@ -13,18 +13,20 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import DatabaseError, close_old_connections, connections
 
+from routerapp.engine.config import Config
 from routerapp.engine.problems import ConfigError, PolicyError
 from routerapp.providers.client import AiohttpTransport
 from routerapp.providers.clock import Clock, SystemClock
 from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.egress import EgressGuard
+from routerapp.providers.presets import presets
 from routerapp.providers.simulated import SimulatedTransport
 from routerapp.serving.runtime import Runtime
 from routerapp.store.journal import Journal
 from routerapp.store.last_good import FILE_NAME, NoLastGood, load_last_good, save_last_good
 from routerapp.store.live import LiveState
 from routerapp.store.snapshot import Snapshot, current_serial, load_snapshot
-from routerapp.store.undrained import spend_with_spool
+from routerapp.store.undrained import spend_of_callers, spend_of_rows
 from routerapp.store.workers import report_worker, retire_worker
 
 POLL_SECONDS = 1.0
@@ -39,6 +41,8 @@ T = TypeVar("T")
 
 async def open_runtime(settings: Any) -> Runtime:
     """Reads the snapshot (or the last good one while the database is down) and starts polling. settings: Django's."""
+    # Read now, so that no request waits for the file.
+    presets()
     clock = SystemClock()
     runtime = Runtime(
         clock=clock,
@@ -71,6 +75,8 @@ class SnapshotKeeper:
         self._saved_at = float("-inf")
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="database")
         self._poller: asyncio.Task[None] | None = None
+        self._started_ms = runtime.clock.now_ms()
+        self._unrestored = frozenset({"key", "team", "user_hash"})
 
     async def in_thread(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Database work outside the event loop, on one of two threads with a connection each."""
@@ -82,10 +88,6 @@ class SnapshotKeeper:
         except DatabaseError as error:
             log.error("The database cannot be read (%s); starting from the last good configuration.", error)
             self._take_last_good()
-        with contextlib.suppress(DatabaseError):
-            now_ms = self._runtime.clock.now_ms()
-            spent = await self.in_thread(spend_with_spool, self._runtime.journal.folder.parent, now_ms)
-            self._runtime.live.restore_spend(spent, now_ms)
         self._poller = asyncio.create_task(self._poll())
 
     async def reload(self) -> None:
@@ -100,6 +102,8 @@ class SnapshotKeeper:
             log.error("The newest configuration cannot be used: %s", error)
             return
         runtime.confirmed_at = asked_at
+        if newer is not None or runtime.has_snapshot:
+            await self._restore_spend((newer or runtime.snapshot).config)
         if newer is not None and (not runtime.has_snapshot or newer.serial != runtime.snapshot.serial):
             runtime.swap(newer)
             self._saved_at = float("-inf")
@@ -123,6 +127,7 @@ class SnapshotKeeper:
             await asyncio.sleep(POLL_SECONDS)
             try:
                 await self._runtime.refresh()
+                self._sweep()
                 await self._report()
             except DatabaseError as error:
                 if not is_down:
@@ -135,12 +140,34 @@ class SnapshotKeeper:
             else:
                 is_down = False
 
+    def _sweep(self) -> None:
+        if swept := self._runtime.limits.sweep(self._runtime.clock.now_ms()):
+            log.error("%d requests vanished without an end; what they held is given back.", swept)
+
     async def _report(self) -> None:
         runtime = self._runtime
         revision, serial = ("", 0)
         if runtime.has_snapshot:
             revision, serial = runtime.snapshot.config.revision, runtime.snapshot.serial
         await self.in_thread(report_worker, runtime.journal.boot_id, revision, serial, runtime.report())
+
+    async def _restore_spend(self, config: Config) -> None:
+        """Book what was spent before this worker started, once: of keys and teams at the first chance, of users once one is limited.
+
+        While it serves already, rows are asked: what it has booked itself began later than it.
+        """
+        runtime = self._runtime
+        wanted = self._unrestored if config.users else self._unrestored - {"user_hash"}
+        spool, now_ms = runtime.journal.folder.parent, runtime.clock.now_ms()
+        if "key" in wanted and not runtime.has_snapshot:
+            runtime.limits.restore(await self.in_thread(spend_of_callers, spool, now_ms), now_ms)
+            self._unrestored = self._unrestored - {"key", "team"}
+            wanted = wanted - {"key", "team"}
+        if wanted:
+            columns = tuple(sorted(wanted))
+            spent = await self.in_thread(spend_of_rows, spool, now_ms, self._started_ms, columns)
+            runtime.limits.restore(spent, now_ms)
+            self._unrestored = self._unrestored - wanted
 
     def _take_last_good(self) -> None:
         runtime = self._runtime

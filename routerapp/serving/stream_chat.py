@@ -1,4 +1,4 @@
-"""The streamed half of the hot path: events as they come, then what the router knows, then [DONE]; or an honest error event without it.
+"""The streamed half of the hot path: events as they come, then what the router knows, then the end; or an honest error event without it.
 
 Never another model after the first byte, never an invented finish reason.
 """
@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-import orjson
-
 from routerapp.engine.chat import Chat
-from routerapp.serving.answer_body import cost_comment, router_metadata, usage_event
+from routerapp.serving.answer_body import router_metadata
 from routerapp.serving.attempts import PlanRun
-from routerapp.serving.headers import cost_text, stream_headers
+from routerapp.serving.headers import cost_text, stream_headers, warn
 from routerapp.serving.plan_job import AllFailed, Outcome
 from routerapp.serving.recording import Recording
 from routerapp.serving.route_chat import Prepared
 from routerapp.serving.served import Refused, Served
+from routerapp.serving.stream_ending import ENDINGS
 from routerapp.serving.why_refused import refusal_of
-
-DONE = b"data: [DONE]\n\n"
 
 
 async def open_stream(recording: Recording, prepared: Prepared, chat: Chat) -> Served:
@@ -39,13 +36,14 @@ async def open_stream(recording: Recording, prepared: Prepared, chat: Chat) -> S
     stream = _events(run, recording, prepared, chat)
     # A generator that was never started runs no clean-up when it is closed: the caller may leave before reading anything.
     await anext(stream)
-    return Served(recording.id, prepared.decision, 200, headers, stream=stream)
+    return Served(recording.id, prepared.decision, 200, headers, stream=stream, dialect=run.outcome.dialect)
 
 
 def _describe(headers: dict[str, str], outcome: Outcome, recording: Recording, prepared: Prepared) -> None:
     """The attempt whose first token is here has not ended, so the outcome does not count it yet."""
     deployment = prepared.snapshot.config.deployments[outcome.deployment]
-    overhead_us = recording.overhead_us(outcome) - (outcome.ttft_ms or 0) * 1000
+    overhead_us = recording.overhead_us(outcome)
+    warn(headers, outcome.warnings)
     stream_headers(headers, deployment, len(outcome.attempts) + 1, max(0, overhead_us))
     estimates = {one.deployment: one.estimate.cost_nusd for one in prepared.decision.candidates}
     headers["x-router-estimated-cost-usd"] = cost_text(estimates.get(outcome.deployment))
@@ -53,38 +51,28 @@ def _describe(headers: dict[str, str], outcome: Outcome, recording: Recording, p
 
 async def _events(run: PlanRun, recording: Recording, prepared: Prepared, chat: Chat) -> AsyncGenerator[bytes, None]:
     """The first event is empty and for open_stream alone: from there on, closing this ends the upstream and the record."""
-    upstream = run.events()
+    upstream, uses = run.events(), recording.uses
+    ending = ENDINGS[run.outcome.dialect]
     try:
         yield b""
         async for event in upstream:
+            if uses is not None:
+                uses.take(event)
             yield event
         outcome = run.outcome
         if not outcome.is_complete:
             refused = refusal_of(AllFailed(outcome))
             recording.end(outcome.status, 200, refused.code, outcome)
-            yield error_event(refused, recording.id)
+            yield ending.failure(refused, recording.id)
             return
         end = recording.end("ok", 200, outcome=outcome)
-        if chat.extras.explain:
-            yield (
-                b'data: {"choices":[],"router_metadata":'
-                + router_metadata(recording.id, prepared.decision, outcome)
-                + b"}\n\n"
-            )
-        if chat.wants_stream_usage:
-            yield usage_event(outcome, recording.id, end.at_ms)
-        else:
-            yield cost_comment(end.cost_nusd, recording.id)
-        yield DONE
+        metadata = router_metadata(recording.id, prepared.decision, outcome) if chat.extras.explain else None
+        for event in ending.last(chat, outcome, end, metadata):
+            yield event
     except BaseException as problem:
         await upstream.aclose()
         await run.close()
         fault = recording.abandon(problem, run.outcome)
         if not isinstance(fault, Refused):
             raise
-        yield error_event(fault, recording.id)
-
-
-def error_event(refused: Refused, request_id: str) -> bytes:
-    """The last event of a stream that failed: the OpenAI error object, with HTTP 200 long gone and no [DONE] after it."""
-    return b"data: " + orjson.dumps({"error": refused.to_error(request_id)}) + b"\n\n"
+        yield ending.failure(fault, recording.id)

@@ -21,13 +21,21 @@ class CountedUsage(msgspec.Struct, frozen=True, gc=False):
 NOTHING_USED = CountedUsage(0, 0, None, False)
 
 
-def count_usage(reported: Usage | None, input_estimate: int, text_bytes: int) -> CountedUsage:
-    """Each number the upstream left out is filled in: the prompt's estimate, and UTF-8 bytes of answer ÷ 4."""
+def count_usage(
+    reported: Usage | None, input_estimate: int, text_bytes: int, most_output_tokens: int | None = None
+) -> CountedUsage:
+    """Each number the upstream left out is filled in: the prompt's estimate, and UTF-8 bytes of answer ÷ 4.
+
+    most_output_tokens: the limit that was sent upstream; no answer of our counting is longer.
+    """
     reported = reported or Usage()
     is_estimated = reported.input_tokens is None or reported.output_tokens is None
+    output_estimate = -(-text_bytes // BYTES_PER_TOKEN)
+    if most_output_tokens is not None:
+        output_estimate = min(output_estimate, most_output_tokens)
     return CountedUsage(
         input_tokens=input_estimate if reported.input_tokens is None else reported.input_tokens,
-        output_tokens=-(-text_bytes // BYTES_PER_TOKEN) if reported.output_tokens is None else reported.output_tokens,
+        output_tokens=output_estimate if reported.output_tokens is None else reported.output_tokens,
         cached_tokens=reported.cached_tokens,
         is_estimated=is_estimated,
     )

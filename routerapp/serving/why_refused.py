@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from routerapp.engine.types import Candidate, Decision
 from routerapp.engine.verdicts import Verdict
 from routerapp.providers.errors import ProviderError
-from routerapp.serving.plan_job import AllFailed, Outcome
+from routerapp.serving.plan_job import AllFailed, Outcome, SkippedStep
 from routerapp.serving.served import Refused
 
 MOST_LISTED = 50
@@ -22,6 +23,7 @@ OWN_NEED = frozenset(
         Verdict.MISSING_VISION,
         Verdict.MISSING_JSON_SCHEMA,
         Verdict.MISSING_STREAMING,
+        Verdict.WRONG_ENDPOINT,
         Verdict.EXCLUDED_BY_REQUEST,
     }
 )
@@ -49,6 +51,8 @@ def refusal_of(failure: AllFailed) -> Refused:
     outcome, error = failure.outcome, failure.error
     detail: dict[str, Any] = {"router": {"attempts": _attempts(outcome), "skipped": _skipped(outcome)}}
     if error is None:
+        if outcome.skipped and all(step.verdict == Verdict.CANNOT_EXPRESS for step in outcome.skipped):
+            return _unsupported(outcome.skipped[0], detail)
         return Refused(
             503, "no_eligible_model", failure.caller_message, source="router", retry_after_ms=1_000, detail=detail
         )
@@ -60,6 +64,13 @@ def refusal_of(failure: AllFailed) -> Refused:
         retry_after_ms=failure.retry_after_ms,
         detail=detail | _upstream_error(error),
     )
+
+
+def _unsupported(step: SkippedStep, detail: Mapping[str, Any]) -> Refused:
+    """Every deployment left has no words for something in the request."""
+    fields = step.detail["fields"]
+    message = f"No deployment here can express {', '.join(fields[:MOST_LISTED])}: {step.detail['reason']}"
+    return Refused(400, "unsupported_parameter", message, param=fields[0], detail=detail)
 
 
 def _code_of(error: ProviderError) -> str:
@@ -78,7 +89,7 @@ def _no_candidate(decision: Decision) -> Refused:
         return Refused(
             400, "no_capable_model", f"No model here can take this request: {_words(verdicts)}.", detail=detail
         )
-    if verdicts == {Verdict.OVER_BUDGET}:
+    if Verdict.OVER_BUDGET in verdicts and not verdicts & PASSING:
         return Refused(
             402,
             "budget_exceeded",
@@ -123,7 +134,11 @@ def _attempts(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _skipped(outcome: Outcome) -> list[dict[str, Any]]:
-    return [{"deployment": step.deployment, "verdict": step.verdict.value} for step in outcome.skipped]
+    return [
+        {"deployment": step.deployment, "verdict": step.verdict.value}
+        | ({"detail": step.detail} if step.detail else {})
+        for step in outcome.skipped
+    ]
 
 
 def _upstream_error(error: ProviderError) -> dict[str, Any]:

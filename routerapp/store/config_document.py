@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from routerapp.models import (
     Alias,
@@ -19,11 +19,13 @@ from routerapp.models import (
     CapabilityScore,
     Deployment,
     Dimension,
+    EndUserAllowance,
     InstallationState,
     LanguageModel,
     Policy,
     PolicyVersion,
     Price,
+    Team,
 )
 from routerapp.models.access import CALL_SCOPES
 from routerapp.store.control import parse_control
@@ -40,6 +42,13 @@ TASK_DIMENSIONS = {
     "translate": "translation",
     "extract": "extraction",
 }
+ALLOWANCE_FIELDS = (
+    "requests_per_minute",
+    "tokens_per_minute",
+    "max_parallel",
+    "daily_spend_nusd",
+    "monthly_spend_nusd",
+)
 _MODEL_FIELDS = (
     "slug",
     "name",
@@ -49,6 +58,7 @@ _MODEL_FIELDS = (
     "has_vision",
     "has_json_schema",
     "has_streaming",
+    "modality",
 )
 
 
@@ -66,6 +76,9 @@ def build_config_document() -> dict[str, Any]:
         "models": _models(),
         "deployments": _deployments(settings),
         "callers": _callers(),
+        "teams": _allowances(Team.objects.filter(archived_at=None).order_by("slug"), "slug"),
+        "users": _allowances(EndUserAllowance.objects.order_by("user_hash"), "user_hash"),
+        "budgets": {"unpriced": settings.get("unpriced_under_budget", "refuse")},
         "aliases": dict(Alias.objects.values_list("name", "target")),
         "dimensions": dimensions,
         "task_dimensions": {task: slug for task, slug in wanted.items() if slug in dimensions},
@@ -117,6 +130,7 @@ def _deployments(settings: Mapping[str, Any]) -> dict[str, Any]:
             "prices": prices[row["id"]],
             "max_in_flight": row["max_in_flight"],
             "requests_per_minute": row["requests_per_minute"],
+            "tokens_per_minute": row["tokens_per_minute"],
             "is_enabled": row["is_enabled"] and row["provider__is_enabled"],
             "is_draining": row["slug"] in draining,
         }
@@ -134,6 +148,7 @@ def _deployments(settings: Mapping[str, Any]) -> dict[str, Any]:
             "weight",
             "max_in_flight",
             "requests_per_minute",
+            "tokens_per_minute",
             "is_enabled",
         )
     }
@@ -162,9 +177,8 @@ def _callers() -> dict[str, Any]:
         "scopes",
         "constraints_document",
         "default_policy__slug",
-        "requests_per_minute",
-        "daily_spend_nusd",
         "created_by__is_active",
+        *ALLOWANCE_FIELDS,
     )
     return {
         slug: {
@@ -173,10 +187,16 @@ def _callers() -> dict[str, Any]:
             "scopes": scopes if has_maker else [scope for scope in scopes if scope in CALL_SCOPES],
             "constraints": constraints,
             "default_policy": policy,
-            "requests_per_minute": per_minute,
-            "daily_spend_nusd": spend,
+            **dict(zip(ALLOWANCE_FIELDS, limits, strict=True)),
         }
-        for slug, team, scopes, constraints, policy, per_minute, spend, has_maker in rows
+        for slug, team, scopes, constraints, policy, has_maker, *limits in rows
+    }
+
+
+def _allowances(rows: QuerySet[Any], name: str) -> dict[str, Any]:
+    """Name -> its limits; a row without any says so too: it exempts a user from what holds for everyone."""
+    return {
+        row[name]: {field: row[field] for field in ALLOWANCE_FIELDS} for row in rows.values(name, *ALLOWANCE_FIELDS)
     }
 
 

@@ -6,7 +6,7 @@ They live in the installation's settings under `control`. Draining is configurat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
@@ -17,11 +17,21 @@ SETTING = "control"
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """Who took a deployment out, when and why; for people, no decision reads it."""
+
+    by: str = ""
+    at_ms: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
-    """cooldowns: deployment -> Unix milliseconds until which nothing is sent there."""
+    """cooldowns: deployment -> Unix milliseconds until which nothing is sent there. orders: deployment -> the newest word on it."""
 
     draining: frozenset[str] = frozenset()
     cooldowns: Mapping[str, int] = field(default_factory=dict)
+    orders: Mapping[str, Order] = field(default_factory=dict)
 
 
 def parse_control(settings: Mapping[str, Any]) -> Control:
@@ -29,6 +39,7 @@ def parse_control(settings: Mapping[str, Any]) -> Control:
     return Control(
         draining=frozenset(document.get("draining", ())),
         cooldowns={slug: int(until) for slug, until in document.get("cooldowns", {}).items()},
+        orders={slug: Order(**one) for slug, one in document.get("orders", {}).items()},
     )
 
 
@@ -37,7 +48,7 @@ def set_draining(deployment: str, is_draining: bool) -> None:
     """The caller records a config revision in the same transaction: draining changes decisions."""
     state, control = _locked()
     kept = control.draining - {deployment}
-    _save(state, Control(kept | {deployment} if is_draining else kept, control.cooldowns))
+    _save(state, replace(control, draining=kept | {deployment} if is_draining else kept))
 
 
 @transaction.atomic
@@ -46,7 +57,15 @@ def set_cooldown(deployment: str, until_ms: int, now_ms: int) -> None:
     state, control = _locked()
     wanted = {**control.cooldowns, deployment: until_ms}
     state.serial += 1
-    _save(state, Control(control.draining, {slug: until for slug, until in wanted.items() if until > now_ms}))
+    _save(state, replace(control, cooldowns={slug: until for slug, until in wanted.items() if until > now_ms}))
+
+
+@transaction.atomic
+def note_order(deployment: str, order: Order | None) -> None:
+    """None forgets it, as when the deployment serves again."""
+    state, control = _locked()
+    kept = {slug: one for slug, one in control.orders.items() if slug != deployment}
+    _save(state, replace(control, orders=kept if order is None else {**kept, deployment: order}))
 
 
 def _locked() -> tuple[InstallationState, Control]:
@@ -55,6 +74,10 @@ def _locked() -> tuple[InstallationState, Control]:
 
 
 def _save(state: InstallationState, control: Control) -> None:
-    document = {"draining": sorted(control.draining), "cooldowns": dict(control.cooldowns)}
+    document: dict[str, Any] = {"draining": sorted(control.draining), "cooldowns": dict(control.cooldowns)}
+    if control.orders:
+        # One whose cooldown is over and that does not drain says nothing any more.
+        standing = control.draining | control.cooldowns.keys()
+        document["orders"] = {slug: asdict(one) for slug, one in control.orders.items() if slug in standing}
     state.settings = {**state.settings, SETTING: document}
     state.save(update_fields=["settings", "serial"])

@@ -89,21 +89,27 @@ class Drainer:
         """Take everything that is there now; returns how many entries were committed. Raises DatabaseError when the database is away."""
         return sum(self._drain(self._boot(folder)) for folder in boot_folders(self._spool))
 
-    def run_forever(self, stop: threading.Event | None = None) -> None:
-        """Poll often while there is traffic, four times a second when there is none; back off while the database is away."""
+    def run_forever(
+        self, stop: threading.Event | None = None, on_round: Callable[[int], object] = lambda committed: None
+    ) -> None:
+        """Poll often while there is traffic, four times a second when there is none; back off while the database is away.
+
+        on_round hears after each poll how many entries it committed.
+        """
         stop = stop or threading.Event()
         pause, outage_pause = SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
         while not stop.is_set():
             try:
-                has_work = self.drain_once() > 0
+                committed = self.drain_once()
             except (DatabaseError, InterfaceError) as error:
                 log.warning("The database is away, waiting %.2f s: %s", outage_pause, error)
                 self._drop_connection()
                 stop.wait(outage_pause)
                 outage_pause = min(2 * outage_pause, LONGEST_OUTAGE_PAUSE_SECONDS)
                 continue
+            on_round(committed)
             outage_pause = LONGEST_PAUSE_SECONDS
-            pause = SHORTEST_PAUSE_SECONDS if has_work else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = SHORTEST_PAUSE_SECONDS if committed else min(2 * pause, LONGEST_PAUSE_SECONDS)
             stop.wait(pause)
 
     def _boot(self, folder: Path) -> _Boot:

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from routerapp.engine.canonical import canonical_bytes
-from routerapp.engine.types import Features
+from routerapp.engine.types import Decision, Features
 from routerapp.models import Origin, Status
 from routerapp.store.records import AttemptEnd, Begin, End
 
+# An experiment that found nothing to draw by drew for this request alone.
+PER_REQUEST = "per_request"
 MAX_INT = 2**31 - 1
 MAX_BIG_INT = 2**63 - 1
 
@@ -39,6 +42,7 @@ class RequestFact(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     experiment: str
     arm: str
+    unit: str
     task: str
     language: str
     is_streaming: bool
@@ -106,7 +110,6 @@ def request_fact(begin: Begin | None, attempts: Sequence[AttemptEnd], end: End |
     begin = begin or Begin(id=end.id, at_ms=end.at_ms - (end.latency_ms or 0), origin=Origin.LIVE)
     decision = begin.decision
     features = decision.features if decision else begin.inputs.features if begin.inputs else Features(task="")
-    experiment = decision.experiment if decision else None
     return RequestFact(
         id=begin.id,
         at_ms=begin.at_ms,
@@ -116,16 +119,10 @@ def request_fact(begin: Begin | None, attempts: Sequence[AttemptEnd], end: End |
         team=clip(begin.team, 60),
         user_hash=clip(begin.user_hash, 64),
         requested_model=clip(begin.requested_model, 200),
-        policy=clip(decision.policy if decision else "", 60),
-        policy_version=decision.policy_version if decision else 0,
-        rule=clip(decision.rule if decision else "", 40),
-        rule_name=clip(decision.rule_name if decision else "", 100),
-        strategy=clip(decision.strategy if decision else "", 30),
+        **_decided(decision),
         deployment=clip(end.deployment, 100),
         language_model=clip(end.language_model, 100),
         provider=clip(end.provider, 60),
-        experiment=clip(experiment.name if experiment else "", 60),
-        arm=clip(experiment.arm if experiment else "", 60),
         task=clip(features.task, 20),
         language=clip(features.language if features.task else "", 10),
         is_streaming=begin.is_streaming,
@@ -150,6 +147,21 @@ def request_fact(begin: Begin | None, attempts: Sequence[AttemptEnd], end: End |
         lost_cache_tokens=bounded(end.lost_cache_tokens),
         warnings=clip(",".join(end.warnings), 300),
     )
+
+
+def _decided(decision: Decision | None) -> dict[str, Any]:
+    """The columns that say which rule decided, and for whom an experiment drew."""
+    experiment = decision.experiment if decision else None
+    return {
+        "policy": clip(decision.policy if decision else "", 60),
+        "policy_version": decision.policy_version if decision else 0,
+        "rule": clip(decision.rule if decision else "", 40),
+        "rule_name": clip(decision.rule_name if decision else "", 100),
+        "strategy": clip(decision.strategy if decision else "", 30),
+        "experiment": clip(experiment.name if experiment else "", 60),
+        "arm": clip(experiment.arm if experiment else "", 60),
+        "unit": clip(experiment.unit if experiment and experiment.unit != PER_REQUEST else "", 16),
+    }
 
 
 def attempt_fact(attempt: AttemptEnd) -> AttemptFact:

@@ -15,7 +15,7 @@ from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
-from routerapp.models import APIKey, Origin, SpoolOffset
+from routerapp.models import APIKey, Granularity, Origin, SpoolOffset
 from routerapp.store.facts import (
     AttemptFact,
     RequestFact,
@@ -27,7 +27,7 @@ from routerapp.store.facts import (
 )
 from routerapp.store.ledger import Entry
 from routerapp.store.records import Begin, End, FeedbackGiven
-from routerapp.store.rollups import Increments
+from routerapp.store.rollups import LENGTH_MS, Increments
 from routerapp.store.spool import Position
 
 ROWS_PER_STATEMENT = 100
@@ -42,6 +42,7 @@ INPUTS_COLUMNS = (
     "policy_version",
     "document",
 )
+BODY_COLUMNS = ("request_id", "at_ms", "expires_at_ms", "chat", "answer")
 FEEDBACK_COLUMNS = ("id", "request_id", "at_ms", "kind", "value", "label", "comment", "source")
 
 
@@ -79,7 +80,7 @@ def ingest(rows: Rows, spool: str, position: Position, using: str = "default") -
         new_attempts = _insert_new(cursor, "attempt", list(rows.attempts.values()))
         _insert(cursor, "decision_inputs", INPUTS_COLUMNS, _of(new_requests, rows.inputs))
         _insert(cursor, "decision_trace", ("request_id", "at_ms", "document"), _of(new_requests, rows.traces))
-        _insert(cursor, "body", ("request_id", "at_ms", "chat", "answer"), _of(new_requests, rows.bodies))
+        _insert(cursor, "body", BODY_COLUMNS, _of(new_requests, rows.bodies))
         _insert(cursor, "feedback", FEEDBACK_COLUMNS, rows.feedback)
         _count(cursor, rows, new_requests, new_attempts)
         _mark_keys_used(rows, new_requests, using)
@@ -170,7 +171,15 @@ def _add_documents(rows: Rows, begin: Begin, payload: bytes, end: End | None) ->
     answer = end.answer if end is not None else None
     if begin.chat_body is not None or answer is not None:
         chat = None if begin.chat_body is None else pack(begin.chat_body)
-        rows.bodies[begin.id] = (begin.id, begin.at_ms, chat, None if answer is None else pack(answer))
+        days = decision.handling.content_days if decision is not None else None
+        expires_at_ms = None if days is None else begin.at_ms + days * LENGTH_MS[Granularity.DAY.value]
+        rows.bodies[begin.id] = (
+            begin.id,
+            begin.at_ms,
+            expires_at_ms,
+            chat,
+            None if answer is None else pack(answer),
+        )
 
 
 def _feedback_row(given: FeedbackGiven) -> tuple[Any, ...]:

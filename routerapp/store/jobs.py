@@ -76,9 +76,11 @@ def report_progress(job: Job, progress: float, message: str = "") -> None:
         raise JobCancelled("Cancelled on request.")
 
 
-def finish(job: Job, state: JobState, message: str = "") -> None:
-    """Closes the job, unless another worker took it over."""
-    closed = {"state": state, "message": message[:500], "finished_at": timezone.now()}
+def finish(job: Job, state: JobState, message: str = "", result: Mapping[str, Any] | None = None) -> None:
+    """Closes the job, unless another worker took it over. result: what it found out, for whoever asked."""
+    closed: dict[str, Any] = {"state": state, "message": message[:500], "finished_at": timezone.now()}
+    if result is not None:
+        closed["result"] = dict(result)
     if state is JobState.DONE:
         closed["progress"] = 1.0
     Job.objects.filter(pk=job.pk, state=JobState.RUNNING, started_at=job.started_at).update(**closed)

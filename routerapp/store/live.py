@@ -13,8 +13,9 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from routerapp.engine.breaker import Breaker, BreakerSettings, on_result, state_at
-from routerapp.engine.types import Effect, InFlight, Live, LiveDeployment, ProbePermit, RoundRobinAdvance
-from routerapp.store.limits import CallerLimits, minute_of
+from routerapp.engine.types import Effect, InFlight, LastServed, Live, LiveDeployment, ProbePermit, RoundRobinAdvance
+from routerapp.store.last_served import ServedUnits
+from routerapp.store.usage_windows import minute_of
 
 TTFT_DECAY_MS = 60_000
 FORGET_TTFT_AFTER_MS = 600_000
@@ -37,6 +38,7 @@ class _Deployment:
     success_samples: int = 0
     minute: int = 0
     minute_requests: int = 0
+    minute_tokens: int = 0
 
 
 class _Shown(Mapping[str, Value], Generic[Value]):
@@ -68,16 +70,17 @@ class _Shown(Mapping[str, Value], Generic[Value]):
         return len(self._names)
 
 
-class LiveState(CallerLimits):
-    """In-flight, latency, success, breakers and round-robin weights per deployment; minute windows and day spend per key."""
+class LiveState:
+    """In-flight, latency, success, breakers and round-robin weights per deployment."""
 
     def __init__(self, settings: BreakerSettings | None = None) -> None:
-        super().__init__()
         self._settings = settings or BreakerSettings()
         self._deployments: dict[str, _Deployment] = {}
         self._round_robin: dict[str, Mapping[str, int]] = {}
         self._requests_per_minute: dict[str, int] = {}
+        self._tokens_per_minute: dict[str, int] = {}
         self._held: frozenset[str] = frozenset()
+        self._served_units = ServedUnits()
 
     def hold(self, cooldowns: Mapping[str, int], now_ms: int) -> None:
         """An operator's cooldowns (deployment -> until, ms) as the newest snapshot has them; one that is gone ends at once."""
@@ -88,18 +91,38 @@ class LiveState(CallerLimits):
             self._deployment(slug).breaker = Breaker(is_open=True, reopens_at_ms=until, openings=1)
         self._held = frozenset(running)
 
-    def set_deployment_limits(self, requests_per_minute: Mapping[str, int | None]) -> None:
+    def set_deployment_limits(
+        self, requests_per_minute: Mapping[str, int | None], tokens_per_minute: Mapping[str, int | None]
+    ) -> None:
         """Called when a snapshot is swapped in: deployment -> limit."""
         self._requests_per_minute = {slug: limit for slug, limit in requests_per_minute.items() if limit is not None}
-        for slug in self._requests_per_minute:
+        self._tokens_per_minute = {slug: limit for slug, limit in tokens_per_minute.items() if limit is not None}
+        for slug in (*self._requests_per_minute, *self._tokens_per_minute):
             self._deployment(slug)
 
-    def view(self, now_ms: int, *, budget_left_nusd: int | None = None) -> Live:
+    def note_served(self, unit: str, deployment: str, prompt_tokens: int, now_ms: int) -> None:
+        """This deployment answered the unit; its prompt cache may hold that many tokens of it."""
+        self._served_units.note(unit, deployment, prompt_tokens, now_ms)
+
+    def last_served(self, unit: str | None, now_ms: int) -> LastServed | None:
+        """Where the unit was answered last; None when that is unknown, or too long ago for any rule."""
+        return None if unit is None else self._served_units.find(unit, now_ms)
+
+    def view(
+        self,
+        now_ms: int,
+        *,
+        budget_left_nusd: int | None = None,
+        unit: str | None = None,
+        tenant_unit: str | None = None,
+    ) -> Live:
         """What a decision at now_ms may read. Costs the same for one deployment and for a thousand."""
         return Live(
             deployments=_Shown(self._deployments, lambda slug: self._live_deployment(slug, now_ms)),
             round_robin=_Shown(self._round_robin, self._round_robin.__getitem__),
             budget_left_nusd=budget_left_nusd,
+            last_served=self.last_served(unit, now_ms),
+            tenant_last_served=self.last_served(tenant_unit, now_ms),
         )
 
     def apply(self, effects: Iterable[Effect]) -> None:
@@ -123,20 +146,19 @@ class LiveState(CallerLimits):
                     self._end_flight(self._deployment(slug))
 
     def attempt_started(
-        self, deployment: str, now_ms: int, *, is_counted: bool = False, is_probe: bool = False
+        self, deployment: str, now_ms: int, *, is_counted: bool = False, is_probe: bool = False, tokens: int = 0
     ) -> None:
         """is_counted: the decision's effects have already counted this attempt (and its probe), as for the primary's first one.
 
-        is_probe: a half-open deployment is tried outside the effects, as by a fallback.
+        is_probe: a half-open deployment is tried outside the effects, as by a fallback. tokens: estimated, of the prompt.
         """
         state = self._deployment(deployment)
         if not is_counted:
             state.in_flight += 1
             state.probes += is_probe
-        minute = minute_of(now_ms, at_least=state.minute)
-        if minute != state.minute:
-            state.minute, state.minute_requests = minute, 0
+        _enter_minute(state, now_ms)
         state.minute_requests += 1
+        state.minute_tokens += tokens
 
     def attempt_ended(
         self,
@@ -148,10 +170,16 @@ class LiveState(CallerLimits):
         is_live: bool = True,
         is_probe: bool = False,
         retry_after_ms: int | None = None,
+        tokens: int = 0,
     ) -> None:
-        """ok None says nothing about the deployment (the caller left, the request was bad). is_live: origin live; others leave no mark."""
+        """ok None says nothing about the deployment (the caller left, the request was bad). is_live: origin live; others leave no mark.
+
+        tokens: of the answer; they count in the minute in which it ends.
+        """
         state = self._deployment(deployment)
         self._end_flight(state)
+        _enter_minute(state, now_ms)
+        state.minute_tokens += tokens
         if is_probe:
             self._end_probe(state)
         if not is_live or ok is None:
@@ -168,6 +196,12 @@ class LiveState(CallerLimits):
             return 0
         return state.minute_requests
 
+    def tokens_this_minute(self, deployment: str, now_ms: int) -> int:
+        state = self._deployments.get(deployment)
+        if state is None or minute_of(now_ms, at_least=state.minute) != state.minute:
+            return 0
+        return state.minute_tokens
+
     def report(self, now_ms: int) -> dict[str, dict[str, Any]]:
         """Every deployment as plain values, for the heartbeat and /metrics."""
         rows = {slug: self._live_deployment(slug, now_ms) for slug in tuple(self._deployments)}
@@ -183,7 +217,7 @@ class LiveState(CallerLimits):
         state = self._deployments[slug]
         breaker, reopens_at_ms = state_at(state.breaker, now_ms)
         has_ttft = state.ttft_samples > 0 and now_ms - state.ttft_at_ms < FORGET_TTFT_AFTER_MS
-        limit = self._requests_per_minute.get(slug)
+        limit, token_limit = self._requests_per_minute.get(slug), self._tokens_per_minute.get(slug)
         return LiveDeployment(
             in_flight=state.in_flight,
             ttft_ewma_ms=state.ttft_ms if has_ttft else None,
@@ -194,6 +228,7 @@ class LiveState(CallerLimits):
             reopens_at_ms=reopens_at_ms,
             probes_in_flight=state.probes,
             requests_left=None if limit is None else max(0, limit - self.requests_this_minute(slug, now_ms)),
+            tokens_left=None if token_limit is None else max(0, token_limit - self.tokens_this_minute(slug, now_ms)),
         )
 
     @staticmethod
@@ -203,6 +238,12 @@ class LiveState(CallerLimits):
     @staticmethod
     def _end_probe(state: _Deployment) -> None:
         state.probes = max(0, state.probes - 1)
+
+
+def _enter_minute(state: _Deployment, now_ms: int) -> None:
+    minute = minute_of(now_ms, at_least=state.minute)
+    if minute != state.minute:
+        state.minute, state.minute_requests, state.minute_tokens = minute, 0, 0
 
 
 def _observe_ttft(state: _Deployment, ttft_ms: float, now_ms: int) -> None:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from routerapp.models import Granularity, Origin
+from routerapp.models import Granularity
 from routerapp.store.reports import (
     JUDGED,
     LIVE_TRAFFIC,
@@ -22,7 +22,7 @@ from routerapp.store.reports import (
     Totals,
 )
 from routerapp.store.rollup_sums import ATTEMPTS, REQUESTS, Group, Query, as_kept, sketches, sums
-from routerapp.store.rollups import LENGTH_MS, period_start
+from routerapp.store.rollups import LENGTH_MS
 from routerapp.store.sketches import Percentiles, percentiles
 
 # Steps that divide an hour's minutes and a day's hours, so that points fall on the clock; then whole days.
@@ -58,15 +58,6 @@ def rule_hits(policy: str, since_ms: int, now_ms: int, filters: Filters = LIVE_T
     return _rules(Query(REQUESTS, span, filters.origins, {"policy": policy}))
 
 
-def spend_today(now_ms: int, using: str = "default") -> dict[str, int]:
-    """Key -> nano-dollars spent on this UTC day, for LiveState.restore_spend; sample data costs nobody anything."""
-    starts_at_ms = period_start(now_ms, Granularity.DAY)
-    day = Range(starts_at_ms, starts_at_ms + LENGTH_MS[Granularity.DAY.value])
-    origins = tuple(origin for origin in Origin.values if origin != Origin.SAMPLE)
-    query = Query(REQUESTS, day, origins, {}, using=using)
-    return {key: row["cost_nusd"] for (key,), row in sums(query, ("key",)).items() if key}
-
-
 def step_of(span: Range, series: int) -> int:
     """The shortest step in milliseconds with which so many series stay below MOST_POINTS points."""
     granularity = span.granularity
@@ -84,13 +75,15 @@ def _totals(query: Query) -> Totals:
     counts = {status: row["n"] for status, row in by_status.items()}
     names = ("cost_nusd", "unpriced_n", "estimated_n", "input_tokens", "output_tokens")
     baseline = ("baseline_n", "baseline_cost_nusd", "baseline_actual_nusd")
+    kept = ("cache_hit_n", "moved_n", "lost_cache_tokens")
     return Totals(
         requests=sum(counts.values()),
         success=_success(counts),
         by_status=counts,
         latency=percentiles(buckets.get(("latency",), {})),
         ttft=percentiles(buckets.get(("ttft",), {})),
-        **{name: sum(row[name] for row in by_status.values()) for name in (*names, *baseline)},
+        cache_saved_nusd=sum(row["saved_nusd"] for row in by_status.values()),
+        **{name: sum(row[name] for row in by_status.values()) for name in (*names, *baseline, *kept)},
     )
 
 
@@ -138,6 +131,8 @@ def _over_time(query: Query) -> tuple[TotalPoint, ...]:
             success=_success({status: row["n"] for status, row in rows}),
             latency=_percentiles(buckets, period, "latency"),
             ttft=_percentiles(buckets, period, "ttft"),
+            cache_hit_n=_sum(rows, "cache_hit_n"),
+            cache_saved_nusd=_sum(rows, "saved_nusd"),
         )
         for period, rows in found.items()
     )

@@ -44,16 +44,16 @@ def find_price(vendor: str, model: str, now: datetime, base_url: str = "") -> ty
             _, found = snapshot.find_provider_model(model, None, provider_id, url)
         except LookupError:
             continue
-        return _compile(found.get_prices(now), unix_ms(now))
+        return compile_price(found.get_prices(now), now)
     return None
 
 
-def _compile(listed: Any, now_ms: int) -> types.Price | None:
+def compile_price(listed: Any, now: datetime) -> types.Price | None:
     """Integers per million tokens; None when the model is not sold by input and output token."""
     input_rate, output_rate = _nusd(listed.input_mtok), _nusd(listed.output_mtok)
     if input_rate is None or output_rate is None:
         return None
-    return types.Price(input_rate, output_rate, _nusd(listed.cache_read_mtok), now_ms, SOURCE)
+    return types.Price(input_rate, output_rate, _nusd(listed.cache_read_mtok), unix_ms(now), SOURCE)
 
 
 def _nusd(rate: Any) -> int | None:
@@ -74,7 +74,7 @@ def refresh_prices(now: datetime) -> tuple[PriceChange, ...]:
             continue
         vendor = row.language_model.vendor or row.provider.slug
         found = find_price(vendor, row.upstream_model, now, row.base_url or row.provider.base_url)
-        before = _value(current)
+        before = value_of(current)
         if found is None or _rates(found) == _rates(before):
             continue
         Price.objects.create(
@@ -91,7 +91,8 @@ def refresh_prices(now: datetime) -> tuple[PriceChange, ...]:
     return tuple(changes)
 
 
-def _value(row: Price) -> types.Price:
+def value_of(row: Price) -> types.Price:
+    """The row without its deployment."""
     return types.Price(
         row.input_nusd_per_mtok,
         row.output_nusd_per_mtok,

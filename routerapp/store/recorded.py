@@ -42,8 +42,16 @@ class RecordedRequest:
     readings: Readings = field(default_factory=dict)
 
 
+class _Marks(msgspec.Struct, frozen=True):
+    """What was done to the content when it was kept (serving/kept_content.py)."""
+
+    redacted: int = 0
+    is_cut: bool = False
+
+
 class _Head(msgspec.Struct):
     messages: list[dict[str, Any]] = []
+    signalbox: _Marks = _Marks()
 
 
 class _Document(msgspec.Struct):
@@ -76,7 +84,7 @@ class RecordedWindow:
     def observe(self, requests: Iterable[RecordedRequest], leaves: Sequence[Leaf]) -> dict[str, dict[str, bool]]:
         """id -> observations, for requests whose kept body answers leaves that were not observed at the time.
 
-        What was observed then wins: it saw the whole content, a body is redacted.
+        What was observed then wins: it saw the whole content. A body that lost something when it was kept answers nothing at all.
         """
         observer = Observer(leaves)
         asked = {leaf.leaf_id for leaf in observer.leaves}
@@ -138,9 +146,14 @@ def recorded_window() -> RecordedWindow:
 
 
 def _content(body: bytes) -> Content | None:
-    """The content of a stored chat; None when it is not one (an old format, or damaged)."""
+    """The content of a stored chat; None when it is not one (an old format, or damaged), or not all of it was kept.
+
+    A condition may be about the very words that were taken out, so such a chat can prove neither that it holds nor that it does not.
+    """
     try:
         head = _decode_head(body)
     except msgspec.DecodeError:
+        return None
+    if head.signalbox.redacted or head.signalbox.is_cut:
         return None
     return read_content(Chat(requested_model="", fields={}, messages=tuple(head.messages)))

@@ -10,12 +10,22 @@ from typing import Any
 import msgspec
 
 from routerapp.engine.canonical import canonical_bytes
-from routerapp.engine.decide import UnknownObservation, decide
+from routerapp.engine.decide import UnknownObservation
 from routerapp.engine.names import UnknownModel
 from routerapp.engine.problems import ConfigError, PolicyError
 from routerapp.engine.replay import NotReplayable as VersionGone
 from routerapp.engine.replay import pinned_of, policy_of
-from routerapp.engine.types import ENGINE_VERSION, Decision, Features, Inputs, Live, LiveDeployment, RequestFacts
+from routerapp.engine.situation import Situation
+from routerapp.engine.types import (
+    ENGINE_VERSION,
+    Decision,
+    Features,
+    Inputs,
+    LastServed,
+    Live,
+    LiveDeployment,
+    RequestFacts,
+)
 from routerapp.models import DecisionInputs, DecisionTrace
 from routerapp.store.revisions import RevisionGone, load_config, load_evidence
 
@@ -31,14 +41,36 @@ class ReplayResult:
 
 @dataclass(frozen=True, slots=True)
 class NotReplayable:
-    """code is stable: gone, other_engine, revision_gone, version_gone, content_not_kept or unreadable. reason is for people."""
+    """code is stable: gone, other_engine, revision_gone, version_gone, content_not_kept, unreadable or differs. reason is for people."""
 
     code: str
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Everything one recorded decision rested on, and its bytes."""
+
+    situation: Situation
+    document: bytes
+
+
 def replay_request(request_id: str) -> ReplayResult | NotReplayable:
     """One recorded request through this engine, with the configuration, evidence, live values and seed of its time."""
+    recorded = load_recorded(request_id)
+    if isinstance(recorded, NotReplayable):
+        return recorded
+    try:
+        replayed = canonical_bytes(recorded.situation.decide())
+    except UnknownObservation as unknown:
+        return NotReplayable("content_not_kept", str(unknown))
+    except PolicyError as error:
+        return _unreadable(error)
+    return ReplayResult(replayed == recorded.document, recorded.document, replayed)
+
+
+def load_recorded(request_id: str) -> Recorded | NotReplayable:
+    """What is needed to decide a recorded request again, or why there is no deciding it."""
     row = DecisionInputs.objects.filter(request_id=request_id).first()
     trace = DecisionTrace.objects.filter(request_id=request_id).values_list("document", flat=True).first()
     if row is None or trace is None:
@@ -48,24 +80,25 @@ def replay_request(request_id: str) -> ReplayResult | NotReplayable:
         return NotReplayable("other_engine", reason)
     recorded = zlib.decompress(trace)
     try:
-        replayed = _decide_again(row, recorded)
+        return Recorded(_situation(row, recorded), recorded)
     except RevisionGone as gone:
         return NotReplayable("revision_gone", f"The revision {gone} is no longer kept.")
     except VersionGone as gone:
         return NotReplayable("version_gone", f"{gone} A draft is not kept once it has changed.")
-    except UnknownObservation as unknown:
-        return NotReplayable("content_not_kept", str(unknown))
     except (ConfigError, PolicyError, UnknownModel) as error:
-        return NotReplayable("unreadable", f"This engine cannot read the recorded configuration: {error}")
-    return ReplayResult(replayed == recorded, recorded, replayed)
+        return _unreadable(error)
 
 
-def _decide_again(row: DecisionInputs, recorded: bytes) -> bytes:
+def _unreadable(error: Exception) -> NotReplayable:
+    return NotReplayable("unreadable", f"This engine cannot read the recorded configuration: {error}")
+
+
+def _situation(row: DecisionInputs, recorded: bytes) -> Situation:
     config, evidence = load_config(row.config_revision), load_evidence(row.evidence_revision)
     document = msgspec.json.decode(zlib.decompress(row.document))
     # Read twice: with types for what the engine asks of it; its bytes, untouched, are what is compared.
     decision = msgspec.json.decode(recorded, type=Decision)
-    again, _ = decide(
+    return Situation(
         policy_of(decision, config),
         config,
         evidence,
@@ -75,7 +108,6 @@ def _decide_again(row: DecisionInputs, recorded: bytes) -> bytes:
         row.at_ms,
         pinned_of(decision),
     )
-    return canonical_bytes(again)
 
 
 def exact_inputs(document: Mapping[str, Any]) -> Inputs:
@@ -90,9 +122,12 @@ def exact_inputs(document: Mapping[str, Any]) -> Inputs:
         request_constraints=document["request_constraints"],
         only=tuple(document["only"]),
         fallbacks=tuple(document["fallbacks"]),
+        objective=document.get("objective", {}),
     )
 
 
 def exact_live(document: Mapping[str, Any]) -> Live:
     deployments = {slug: LiveDeployment(**values) for slug, values in document["deployments"].items()}
-    return Live(deployments, document["round_robin"], document["budget_left_nusd"])
+    lasts = (document.get(name) for name in ("last_served", "tenant_last_served"))
+    served = (None if last is None else LastServed(**last) for last in lasts)
+    return Live(deployments, document["round_robin"], document["budget_left_nusd"], *served)

@@ -91,7 +91,11 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What users saw. saved_nusd is against the dearest eligible candidate, over the baseline_n requests where both costs are known."""
+    """What users saw. saved_nusd is against the dearest eligible candidate, over the baseline_n requests where both costs are known.
+
+    cache_saved_nusd is what the exact cache's hits would have cost; they have no baseline, so the two savings add up. moved_n: sticky
+    units that changed their deployment, and the prompt tokens they left in a cache.
+    """
 
     requests: int = 0
     cost_nusd: int = 0
@@ -102,6 +106,10 @@ class Totals:
     baseline_n: int = 0
     baseline_cost_nusd: int = 0
     baseline_actual_nusd: int = 0
+    cache_hit_n: int = 0
+    cache_saved_nusd: int = 0
+    moved_n: int = 0
+    lost_cache_tokens: int = 0
     success: Success = Success()
     by_status: Mapping[str, int] = field(default_factory=dict)
     latency: Percentiles = field(default_factory=Percentiles)
@@ -155,6 +163,8 @@ class TotalPoint:
     success: Success
     latency: Percentiles
     ttft: Percentiles
+    cache_hit_n: int = 0
+    cache_saved_nusd: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RequestFilters:
-    """Empty means any. from_ms is included, to_ms is not. id_text is the beginning of an id."""
+    """Empty means any. from_ms is included, to_ms is not. id_text is the beginning of an id. cache: hit or miss."""
 
     models: tuple[str, ...] = ()
     deployments: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class RequestFilters:
     from_ms: int | None = None
     to_ms: int | None = None
     id_text: str = ""
+    cache: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ def filtered_requests(filters: RequestFilters) -> QuerySet[RoutedRequest]:
         "rule": filters.rule,
         "key": filters.key,
         "team": filters.team,
+        "cache": filters.cache,
         "language_model__in": filters.models,
         "deployment__in": filters.deployments,
         "provider__in": filters.providers,
@@ -150,6 +152,10 @@ def load_inputs(request_id: str) -> RecordedInputs | None:
 def decode_inputs(document: bytes | memoryview) -> RecordedInputs:
     """From the stored form: zlib of canonical JSON {inputs, live}."""
     return msgspec.json.decode(zlib.decompress(document), type=RecordedInputs)
+
+
+def request_exists(request_id: str) -> bool:
+    return RoutedRequest.objects.filter(id=request_id).exists()
 
 
 def load_body(request_id: str) -> tuple[bytes | None, bytes | None]:

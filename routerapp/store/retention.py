@@ -5,11 +5,12 @@ Bodies go first, then inputs and traces (a request is then not replayable), then
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
+from django.db.models import Q
 
 from routerapp.models import (
     AttemptRow,
@@ -19,11 +20,12 @@ from routerapp.models import (
     Feedback,
     HealthCheck,
     InstallationState,
+    Job,
     RoutedRequest,
 )
 from routerapp.store.config_document import unix_ms
 from routerapp.store.jobs import prune_jobs
-from routerapp.store.revisions import prune_revisions
+from routerapp.store.revisions import count_prunable_revisions, prune_revisions
 
 BATCH = 500
 SETTING = "retention_days"
@@ -54,26 +56,63 @@ TRAFFIC: tuple[tuple[str, tuple[tuple[type[models.Model], str], ...]], ...] = (
 )
 
 
-def forget(now: datetime, report: Callable[[float, str], None]) -> dict[str, int]:
-    """Deletes everything over its time; returns how many rows of each kind. report is called after each batch and may raise."""
-    days = retention_days()
-    deleted: dict[str, int] = {}
+# What can be forgotten by itself, in the order it goes.
+KINDS = ("bodies", "inputs", "requests", "revisions", "jobs", "health_checks")
+
+
+def forget(
+    now: datetime,
+    report: Callable[[float, str], None],
+    days: RetentionDays | None = None,
+    kinds: Collection[str] = KINDS,
+) -> dict[str, int]:
+    """Deletes everything of these kinds over its time; returns how many rows of each. report is called after each batch and may raise."""
+    days = days or retention_days()
+    deleted: dict[str, int] = dict.fromkeys((kind for kind in KINDS if kind in kinds), 0)
     for index, (kind, tables) in enumerate(TRAFFIC):
-        before_ms = unix_ms(now - timedelta(days=getattr(days, kind)))
-        deleted.setdefault(kind, 0)
-        while batch := _delete_batch(tables, before_ms):
+        while kind in kinds and (batch := _delete_batch(tables, _due(kind, now, days))):
             deleted[kind] += batch
             report(index / len(TRAFFIC), f"{deleted[kind]} {kind} deleted")
-    deleted["revisions"] = prune_revisions(now)
-    deleted["jobs"] = prune_jobs(now - timedelta(days=days.jobs))
-    deleted["health_checks"] = HealthCheck.objects.filter(at__lt=now - timedelta(days=days.health_checks)).delete()[0]
+    if "revisions" in kinds:
+        deleted["revisions"] = prune_revisions(now)
+    if "jobs" in kinds:
+        deleted["jobs"] = prune_jobs(now - timedelta(days=days.jobs))
+    if "health_checks" in kinds:
+        old = HealthCheck.objects.filter(at__lt=now - timedelta(days=days.health_checks))
+        deleted["health_checks"] = old.delete()[0]
     return deleted
 
 
-def _delete_batch(tables: tuple[tuple[type[models.Model], str], ...], before_ms: int) -> int:
+def count_due(now: datetime, days: RetentionDays | None = None, kinds: Collection[str] = KINDS) -> dict[str, int]:
+    """What `forget` would delete now; revisions as they stand, before the requests that hold on to them go."""
+    days = days or retention_days()
+    due: dict[str, int] = dict.fromkeys((kind for kind in KINDS if kind in kinds), 0)
+    for kind, tables in TRAFFIC:
+        if kind in kinds:
+            due[kind] += tables[-1][0]._default_manager.filter(_due(kind, now, days)).count()
+    if "revisions" in kinds:
+        due["revisions"] = count_prunable_revisions(now)
+    if "jobs" in kinds:
+        due["jobs"] = Job.objects.filter(finished_at__lt=now - timedelta(days=days.jobs)).count()
+    if "health_checks" in kinds:
+        due["health_checks"] = HealthCheck.objects.filter(at__lt=now - timedelta(days=days.health_checks)).count()
+    return due
+
+
+def _due(kind: str, now: datetime, days: RetentionDays) -> Q:
+    """Content goes when its policy says so, else when the installation does, and never outlives its request."""
+    before_ms = unix_ms(now - timedelta(days=getattr(days, kind)))
+    if kind != "bodies":
+        return Q(at_ms__lt=before_ms)
+    requests_before_ms = unix_ms(now - timedelta(days=days.requests))
+    by_itself = Q(expires_at_ms__lte=unix_ms(now)) | Q(expires_at_ms=None, at_ms__lt=before_ms)
+    return by_itself | Q(at_ms__lt=requests_before_ms)
+
+
+def _delete_batch(tables: tuple[tuple[type[models.Model], str], ...], is_due: Q) -> int:
     """One transaction over the oldest requests that are due; returns how many rows of the last table went."""
     owner, owner_key = tables[-1]
-    due = owner._default_manager.filter(at_ms__lt=before_ms).order_by("at_ms").values_list(owner_key, flat=True)
+    due = owner._default_manager.filter(is_due).order_by("at_ms").values_list(owner_key, flat=True)
     with transaction.atomic():
         ids = list(due[:BATCH])
         for table, key in tables:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, Model, OuterRef, QuerySet
 
 from routerapp.engine.canonical import canonical_bytes, content_address
 from routerapp.engine.config import Config, parse_config
@@ -103,6 +103,18 @@ def _document(compressed: bytes | memoryview | None, sha: str) -> dict[str, Any]
 
 def prune_revisions(now: datetime, limit: int = 500) -> int:
     """Deletes at most `limit` revisions of each kind that no recorded request and no live state refers to; returns how many."""
+    deleted = 0
+    for rows, model in _prunable(now):
+        doomed = list(rows.values_list("sha256", flat=True)[:limit])
+        deleted += model._default_manager.filter(sha256__in=doomed).delete()[0]
+    return deleted
+
+
+def count_prunable_revisions(now: datetime) -> int:
+    return sum(rows.count() for rows, _ in _prunable(now))
+
+
+def _prunable(now: datetime) -> tuple[tuple[QuerySet[Any], type[Model]], ...]:
     before = now - UNREFERENCED_KEPT
     state = InstallationState.objects.filter(id=1).values_list("config_id", "evidence_id").first() or (None, None)
     configs = ConfigRevision.objects.exclude(sha256=state[0] or "").filter(
@@ -111,8 +123,4 @@ def prune_revisions(now: datetime, limit: int = 500) -> int:
     evidences = EvidenceRevision.objects.exclude(sha256=state[1] or "").filter(
         ~Exists(DecisionInputs.objects.filter(evidence_revision=OuterRef("sha256"))), created_at__lt=before
     )
-    deleted = 0
-    for rows, model in ((configs, ConfigRevision), (evidences, EvidenceRevision)):
-        doomed = list(rows.values_list("sha256", flat=True)[:limit])
-        deleted += model.objects.filter(sha256__in=doomed).delete()[0]
-    return deleted
+    return (configs, ConfigRevision), (evidences, EvidenceRevision)

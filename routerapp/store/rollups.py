@@ -79,7 +79,8 @@ class Increments:
         self._attempts: dict[tuple[Any, ...], list[int]] = {}
         self._sketches: dict[tuple[int, str, int], int] = {}
 
-    def add_request(self, fact: RequestFact) -> None:
+    def add_request(self, fact: RequestFact, times: int = 1) -> None:
+        """times -1 takes it out again."""
         cost, baseline = fact.cost_nusd, fact.baseline_cost_nusd
         has_baseline = cost is not None and baseline is not None
         sums = (
@@ -109,9 +110,9 @@ class Increments:
             fact.status,
         )
         samples = (("latency", fact.latency_ms), ("ttft", fact.ttft_ms))
-        self._add("request", self._requests, fact.at_ms, dimensions, sums, samples)
+        self._add("request", self._requests, fact.at_ms, dimensions, tuple(n * times for n in sums), samples, times)
 
-    def add_attempt(self, fact: AttemptFact, origin: str) -> None:
+    def add_attempt(self, fact: AttemptFact, origin: str, times: int = 1) -> None:
         sums = (
             1,
             int(fact.cost_nusd is None),
@@ -122,7 +123,7 @@ class Increments:
         )
         dimensions = (origin, fact.deployment, fact.language_model, fact.provider, fact.status, fact.error_class)
         samples = (("latency", fact.latency_ms), ("ttft", fact.ttft_ms))
-        self._add("attempt", self._attempts, fact.at_ms, dimensions, sums, samples)
+        self._add("attempt", self._attempts, fact.at_ms, dimensions, tuple(n * times for n in sums), samples, times)
 
     def write(self, cursor: CursorWrapper) -> None:
         """Upsert everything; sorted by id, so that two drainers of one database cannot deadlock."""
@@ -130,6 +131,11 @@ class Increments:
         _upsert(cursor, "attempt_rollup", ("id", *ATTEMPT_DIMENSIONS), SUMS, self._attempts)
         buckets = {(dimension_id("sketch", *where), *where): [n] for where, n in self._sketches.items()}
         _upsert(cursor, "sketch_bucket", ("id", "rollup_id", "metric", "bucket"), ("n",), buckets)
+
+    def adjust(self, cursor: CursorWrapper) -> None:
+        """Adds what differs to the sums that are there; periods that were compacted away stay away. Sketches are not touched."""
+        _adjust(cursor, "request_rollup", REQUEST_SUMS, self._requests)
+        _adjust(cursor, "attempt_rollup", SUMS, self._attempts)
 
     def _add(
         self,
@@ -139,6 +145,7 @@ class Increments:
         dimensions: tuple[Any, ...],
         sums: tuple[int, ...],
         samples: tuple[tuple[str, int | None], ...],
+        times: int,
     ) -> None:
         buckets = [(metric, bucket_of(value)) for metric, value in samples if value is not None]
         for granularity in LENGTH_MS:
@@ -149,7 +156,7 @@ class Increments:
                 row[place] += number
             for metric, bucket in buckets:
                 where = (rollup_id, metric, bucket)
-                self._sketches[where] = self._sketches.get(where, 0) + 1
+                self._sketches[where] = self._sketches.get(where, 0) + times
 
 
 def _upsert(
@@ -168,3 +175,14 @@ def _upsert(
         f"ON CONFLICT (id) DO UPDATE SET {added}",
         [(*where, *rows[where]) for where in sorted(rows)],
     )
+
+
+def _adjust(
+    cursor: CursorWrapper, table: str, sums: Sequence[str], rows: Mapping[tuple[Any, ...], list[int]]
+) -> None:
+    added = ", ".join(f"{name} = {name} + %s" for name in sums)
+    moved = sorted((where[0], numbers) for where, numbers in rows.items() if any(numbers))
+    if moved:
+        cursor.executemany(
+            f"UPDATE {table} SET {added} WHERE id = %s", [(*numbers, rollup_id) for rollup_id, numbers in moved]
+        )

@@ -17,8 +17,11 @@ from django.conf import settings
 from django.db import transaction
 
 from routerapp.models import InstallationState
+from routerapp.root_secret import RootSecret, derive_key
 
 CREDENTIAL = "provider-credential"
+SECOND_FACTOR = "second-factor"
+ALERT_CHANNEL = "alert-channel"
 API_KEY = "api-key"
 CANARY = "canary"
 SHA256_BLOCK_BYTES = 64
@@ -39,13 +42,42 @@ def derived_key(purpose: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _derived(root_secret: bytes, purpose: str) -> bytes:
-    # The root secret is only part of the cache key: another data folder must never be given this one's keys.
-    derived: bytes = settings.ENVIRONMENT.derive(purpose)
-    return derived
+    return derive_key(root_secret, purpose)
 
 
 def _fernet(purpose: str) -> MultiFernet:
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(derived_key(f"secret/{purpose}")))])
+    """Encrypts with the newest secret; decrypts with every one a rotation has not done away with yet."""
+    environment = settings.ENVIRONMENT
+    return MultiFernet([_one_fernet(secret, purpose) for secret in (environment.root_secret, *environment.old_secrets)])
+
+
+def _one_fernet(secret: bytes, purpose: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(_derived(secret, f"secret/{purpose}")))
+
+
+def renewed(purpose: str, ciphertext: str, secret: RootSecret) -> str | None:
+    """The same under the primary of this secret; None when it is already. Raises SecretRefused when no secret opens it."""
+    primary = _one_fernet(secret.primary, purpose)
+    try:
+        primary.decrypt(ciphertext.encode())
+    except InvalidToken:
+        pass
+    else:
+        return None
+    every = MultiFernet([primary, *(_one_fernet(old, purpose) for old in secret.old)])
+    try:
+        return every.rotate(ciphertext.encode()).decode()
+    except InvalidToken:
+        raise SecretRefused(f"A ciphertext for {purpose} opens with no secret of this data folder.") from None
+
+
+def opens(purpose: str, ciphertext: str, secret: RootSecret) -> bool:
+    """Whether this data folder's secrets, not the running process's, open the ciphertext."""
+    try:
+        renewed(purpose, ciphertext, secret)
+    except SecretRefused:
+        return False
+    return True
 
 
 def encrypt(purpose: str, row_id: str, plaintext: str) -> str:
@@ -77,7 +109,8 @@ def decrypt_credential(provider: str, ciphertext: str) -> str:
 
 def keyed_hash(purpose: str, text: str) -> str:
     """HMAC-SHA-256 under this purpose's derived key, 64 lower-case hex digits."""
-    inner, outer = _pads(settings.ENVIRONMENT.root_secret, purpose)
+    environment = settings.ENVIRONMENT
+    inner, outer = _pads(environment.pepper or environment.root_secret, purpose)
     inner, outer = inner.copy(), outer.copy()
     inner.update(text.encode())
     outer.update(inner.digest())
@@ -86,9 +119,9 @@ def keyed_hash(purpose: str, text: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _pads(root_secret: bytes, purpose: str) -> tuple[Any, Any]:
+def _pads(pepper: bytes, purpose: str) -> tuple[Any, Any]:
     """The two halves of HMAC (RFC 2104) with the key already in: every request hashes four times, and the key is half the work."""
-    key = _derived(root_secret, f"hash/{purpose}").ljust(SHA256_BLOCK_BYTES, b"\0")
+    key = _derived(pepper, f"hash/{purpose}").ljust(SHA256_BLOCK_BYTES, b"\0")
     return hashlib.sha256(bytes(byte ^ 0x36 for byte in key)), hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
 
 

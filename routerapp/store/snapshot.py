@@ -50,6 +50,8 @@ class TargetSecret:
     upstream_model: str
     credential: str | None = field(repr=False)
     simulation: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    preset: str = ""
 
     def open_credential(self) -> str | None:
         """The credential in clear, for the target of one worker; raises SecretRefused."""
@@ -155,8 +157,10 @@ def _targets() -> Iterator[tuple[str, dict[str, Any]]]:
         "upstream_model",
         "provider__credential__ciphertext",
         "simulation",
+        "provider__options",
+        "provider__preset",
     )
-    for slug, provider, kind, own_url, provider_url, upstream_model, credential, simulation in rows:
+    for slug, provider, kind, own_url, provider_url, upstream_model, credential, simulation, options, preset in rows:
         yield (
             slug,
             {
@@ -166,6 +170,8 @@ def _targets() -> Iterator[tuple[str, dict[str, Any]]]:
                 "upstream_model": upstream_model,
                 "credential": credential,
                 "simulation": simulation,
+                "options": options,
+                "preset": preset,
             },
         )
 

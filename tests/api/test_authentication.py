@@ -53,7 +53,7 @@ def test_a_key_is_held_to_its_makers_role_of_today() -> None:
     people.set_role("maker", "viewer", by=SYSTEM)
     assert caller("GET", "keys").status_code == 403
     assert caller("GET", "policies").status_code == 200
-    people.deactivate("maker", by=SYSTEM)
+    people.lock("maker", by=SYSTEM)
     assert caller("GET", "policies").status_code == 403
 
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from routerapp.models import AuditEvent, Credential, Deployment, Provider
+from routerapp.store.config_document import build_config_document
 from tests.api.callers import calls_as, codes_of, error_of
 from tests.factories import a_deployment, a_language_model, a_provider
 
@@ -95,6 +96,8 @@ def test_the_egress_guard_speaks_at_save_time(url: str) -> None:
         ("deployments/here", {"tags": "eu"}),
         ("deployments/here", {"simulation": 7}),
         ("deployments/here", {"max_in_flight": 10**12}),
+        ("deployments/here", {"tokens_per_minute": 0}),
+        ("deployments/here", {"tokens_per_minute": 10**13}),
         ("models/large", {"context_window": 0}),
         ("models/large", {"context_window": 10**15}),
         ("models/large", {"name": ""}),
@@ -106,6 +109,14 @@ def test_values_out_of_range_are_refused(path: str, body: dict[str, Any]) -> Non
     answer = calls_as("admin")("PATCH", path, body)
 
     assert (answer.status_code, list(codes_of(answer))) == (422, list(body))
+
+
+def test_a_limit_of_tokens_per_minute_reaches_the_decisions() -> None:
+    a_deployment(slug="here")
+    answer = calls_as("admin")("PATCH", "deployments/here", {"tokens_per_minute": 40_000})
+
+    assert answer.json()["tokens_per_minute"] == 40_000
+    assert build_config_document()["deployments"]["here"]["tokens_per_minute"] == 40_000
 
 
 @pytest.mark.parametrize("amount", ["NaN", "-1", "x", "1e400", "", None, [], "9" * 40])

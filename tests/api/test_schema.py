@@ -81,11 +81,14 @@ def test_the_page_names_every_operation_and_needs_no_script() -> None:
 
 @pytest.mark.django_db
 def test_answers_have_exactly_the_fields_the_schema_promises(schema: Any) -> None:
-    from tests.factories import a_deployment, a_draft, a_policy, a_request
+    from routerapp.models import EndUserAllowance
+    from tests.factories import a_deployment, a_draft, a_policy, a_request, a_team
 
     a_deployment(slug="here")
     a_draft(a_policy(slug="support"))
     a_request()
+    a_team()
+    EndUserAllowance.objects.create(user_hash="*")
     call = calls_as("admin")
     shapes = schema["components"]["schemas"]
     pairs = {
@@ -95,7 +98,9 @@ def test_answers_have_exactly_the_fields_the_schema_promises(schema: Any) -> Non
         "providers": "Provider",
         "deployments": "Deployment",
         "models": "LanguageModel",
-        "keys": "Key",
+        "keys": "KeyAnswer",
+        "teams": "TeamAnswer",
+        "end-users": "EndUserAnswer",
         "people": "Person",
         "requests": "RequestRow",
     }

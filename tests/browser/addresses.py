@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,12 @@ NOT_PAGES = frozenset(
         "deployment-toggle",
         "playground-route",
         "playground-run",
+        "audit-check",
+        "audit-export",
+        "job-cancel",
+        "job-retry",
+        "playground-why-not",
+        "unpriced-set",
     }
 )
 # Signed in, this one leads elsewhere; it is looked at before signing in.
@@ -52,7 +59,7 @@ def pages_of_url_conf(names: Mapping[str, Mapping[str, Any]]) -> list[Address]:
 
 
 def every_page(facts: Mapping[str, Any]) -> list[Address]:
-    """facts: draft, empty_draft, rule, key, answered, failed, hostile (see hostile.py)."""
+    """facts: draft, empty_draft, rule, key, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
     draft = {"slug": "company", "draft_id": facts["draft"]}
     plain = (
         "overview",
@@ -64,11 +71,15 @@ def every_page(facts: Mapping[str, Any]) -> list[Address]:
         "language-model-create",
     )
     plain += ("dimension-create", "deployment-create", "provider-create", "playground", "key-list", "key-create")
+    plain += ("team-create", "end-user-create")
+    plain += ("audit", "system", "system-jobs", "system-settings")
+    plain += ("account", "second-factor", "user-list", "invitation-create", "sign-in-settings")
     in_draft = ("draft-detail", "draft-document", "draft-changes", "settings-edit", "default-edit", "rule-create")
     names: dict[str, Mapping[str, Any]] = {
         **{name: {} for name in plain},
         **{name: draft for name in in_draft},
         "request-detail": {"request_id": facts["hostile"]},
+        "request-why-not": {"request_id": facts["hostile"], "deployment": "hostile-place"},
         "policy-detail": {"slug": "company"},
         "version-detail": {"slug": "company", "number": 2},
         "version-roll-back": {"slug": "company", "number": 1},
@@ -80,6 +91,15 @@ def every_page(facts: Mapping[str, Any]) -> list[Address]:
         "language-model-edit": {"slug": "hostile-model"},
         "score-edit": {"slug": "hostile-model", "dimension": "accuracy"},
         "key-revoke": {"slug": facts["key"]},
+        "user-detail": {"username": "hostile@evil.example"},
+        "user-deed": {"username": "hostile@evil.example", "deed": "lock"},
+        "invitation": {"token": facts["invitation_token"]},
+        "invitation-withdraw": {"invitation_id": facts["invitation"]},
+        "key-edit": {"slug": facts["key"]},
+        "team-edit": {"slug": "hostile-team"},
+        "team-archive": {"slug": "hostile-team"},
+        "end-user-edit": {"row_id": facts["end_user"]},
+        "end-user-remove": {"row_id": facts["end_user"]},
     }
     return pages_of_url_conf(names) + _states(facts)
 
@@ -99,6 +119,11 @@ def _states(facts: Mapping[str, Any]) -> list[Address]:
         Address("key created", "/keys/new/", _make_key),
         Address("playground routed", "/playground/", _route),
         Address("playground of a recorded prompt", f"/playground/?request={facts['hostile']}"),
+        Address("audit, none found", "/audit/?subject=nothing"),
+        Address("audit, a bad filter", "/audit/?cursor=rubbish", status=422),
+        Address("jobs, a bad filter", "/system/jobs/?state=rubbish", status=422),
+        Address("users refused an invitation", "/users/-/invite/", _invite_nobody),
+        Address("users invited", "/users/-/invite/", _invite),
         Address("nothing there", "/no/such/page/", status=404),
         Address("API description", "/api/docs/"),
     ]
@@ -113,6 +138,18 @@ def _make_key(page: Page) -> None:
     page.locator("[name=name]").fill("<img src=x onerror=alert(1)>")
     page.get_by_role("button", name="Make the key").click()
     expect(page.get_by_text("sb_live_").first).to_be_visible()
+
+
+def _invite_nobody(page: Page) -> None:
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.locator("[aria-invalid=true], .error").first).to_be_visible()
+
+
+def _invite(page: Page) -> None:
+    """Another name each time: the pages are visited in several widths and themes."""
+    page.locator("[name=username]").fill(f"guest-{secrets.token_hex(4)}")
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.locator("#link")).to_be_visible()
 
 
 def _route(page: Page) -> None:

@@ -14,8 +14,8 @@ SCRIPT = "javascript:alert(1)"
 # Everything has a hostile name; one draft is edited, one policy never published. Prints the addresses' variable parts.
 HOSTILE_WORKSPACE = f"""
 import django, json; django.setup()
-from routerapp.models import APIKey, Draft
-from routerapp.serving import draft_edits, edit_aliases, edit_catalog, edit_scores, manage_keys, publish_policy
+from routerapp.models import APIKey, Draft, Invitation
+from routerapp.serving import draft_edits, edit_aliases, edit_catalog, edit_end_users, edit_scores, edit_teams, invitations, manage_keys, people, publish_policy
 from routerapp.serving.permissions import SYSTEM
 
 markup, script = {MARKUP!r}, {SCRIPT!r}
@@ -29,6 +29,8 @@ edit_catalog.add_deployment(
     provider="hostile", language_model="hostile-model", **by,
 )
 edit_scores.set_score("hostile-model", "accuracy", 0.5, note=markup, **by)
+edit_teams.add_team("hostile-team", {{"name": markup, "daily_spend_usd": "0"}}, **by)
+end_user = edit_end_users.limit_end_user(markup, {{"label": markup, "max_parallel": 900}}, **by)
 key = manage_keys.create_key(markup, scopes=["chat"], **by)
 publish_policy.create_policy("hostile-policy", markup, description=script, **by)
 draft = publish_policy.create_draft("company", name=markup, **by)
@@ -43,7 +45,13 @@ publish_policy.publish_draft(draft.pk, expected_revision=draft.revision, note=ma
 draft = publish_policy.create_draft("company", name=markup, **by)
 document = draft_edits.add_rule(draft.document, {{**rule, "id": "second", "name": script}}, position=1)
 publish_policy.save_draft(draft.pk, document, expected_revision=draft.revision, **by)
-print(json.dumps({{"draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "full_key": key.full_key}}))
+person = people.create_user("hostile@evil.example", role="viewer", password="correct horse battery", **by).user
+person.email = markup
+person.save()
+person.identities.create(issuer=script, subject=markup)
+invited = invitations.invite("guest", role="viewer", **by)
+Invitation.objects.update(email=markup)
+print(json.dumps({{"invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
 """
 
 

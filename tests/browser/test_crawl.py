@@ -18,7 +18,10 @@ from tests.process.product import QUICK_WORKSPACE, Product, a_product
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 # Looks that differ in both width and theme: two of them show all there is to a page.
 PAIRS = ((("wide", "light"), ("phone", "dark")), (("phone", "light"), ("wide", "dark")))
-FACTS = {"draft": 1, "empty_draft": 1, "rule": "x", "key": "x", "answered": "x", "failed": "x", "hostile": "x"}
+FACTS = {"draft": 1, "empty_draft": 1, "rule": "x", "key": "x", "answered": "x", "failed": "x", "hostile": "x"} | {
+    "invitation": 1,
+    "invitation_token": "x",
+}
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
+from routerapp.oidc_settings import OidcSettings
 from tests.factories import a_user
+from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, a_provider
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +34,14 @@ def signed_in(db):
 @pytest.fixture
 def viewer(signed_in):
     return signed_in("viewer")
+
+
+@pytest.fixture
+def provider(settings):
+    """An OpenID provider on a loopback port, set up as the one to sign in with."""
+    cache.clear()
+    with a_provider() as provider:
+        oidc = OidcSettings(provider.issuer, CLIENT_ID, CLIENT_SECRET, label="Corp", auto_create=True)
+        settings.ENVIRONMENT = replace(settings.ENVIRONMENT, oidc=oidc, egress_allow=("127.0.0.1",))
+        yield provider
+    cache.clear()

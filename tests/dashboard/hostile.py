@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
-from routerapp.models import Alias, Draft
+from django.utils import timezone
+
+from routerapp.models import Alias, Draft, EndUserAllowance, Invitation
 from tests import factories
 from tests.dashboard.recorded import record_traffic
 
@@ -33,7 +36,15 @@ def a_hostile_workspace(folder: Path) -> list[str]:
         deployment.region = ADDRESS
         deployment.save()
     factories.a_key(slug="web", name=MARKUP)
+    EndUserAllowance.objects.create(user_hash="1" * 32, label=MARKUP, daily_spend_nusd=1)
     Alias.objects.create(name=ADDRESS, target="model:gpt-small")
+    person = factories.a_user("viewer", username="javascript@evil.example", team=factories.a_team(name=MARKUP))
+    person.email = MARKUP
+    person.save()
+    person.identities.create(issuer=ADDRESS, subject=MARKUP)
+    invitation = Invitation(username="eve", email=MARKUP, role="viewer", team=person.team, token_hash="0" * 64)
+    invitation.expires_at = timezone.now() + timedelta(days=1)
+    invitation.save()
     policy = factories.a_policy(factories.a_document("support", rules=RULES), name=MARKUP, is_default=True)
     factories.a_version(policy, factories.a_document("support", rules=RULES[:1]))
     factories.a_draft(policy, factories.a_document("support", rules=RULES[::-1]))

@@ -75,7 +75,7 @@ def test_a_new_password_ends_the_other_sessions_and_keeps_this_one():
         sign_in(one, user.username)
 
     new = "a much longer one 7"
-    fields = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    fields = {"current": PASSWORD, "password": new, "again": new}
     response = here.post(reverse("dashboard:password"), fields)
 
     assert response.status_code == 302
@@ -85,7 +85,7 @@ def test_a_new_password_ends_the_other_sessions_and_keeps_this_one():
 
 @pytest.mark.django_db
 def test_a_weak_or_mistyped_password_is_refused_with_the_form(viewer):
-    fields = {"old_password": PASSWORD, "new_password1": "short", "new_password2": "shirt"}
+    fields = {"current": PASSWORD, "password": "short", "again": "shirt"}
     response = viewer.post(reverse("dashboard:password"), fields)
 
     assert response.status_code == 422

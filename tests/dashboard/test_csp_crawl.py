@@ -39,6 +39,21 @@ NOT_LINKED = {
     "rule-toggle",
     "rule-remove",
     "deployment-toggle",
+    "unpriced-set",
+    "audit-check",
+    "job-cancel",
+    "job-retry",
+    # Steps of signing in, and what only somebody with a second factor or an OpenID provider is offered.
+    "sign-in-code",
+    "sign-in-provider",
+    "sign-in-provider-return",
+    "invitation",
+    "second-factor-picture",
+    "second-factor-off",
+    "recovery-codes",
+    "sign-out-others",
+    "identity-link",
+    "identity-unlink",
 }
 
 

@@ -10,11 +10,13 @@ from django.urls import reverse
 
 from dashboard.code_samples import curl_sample, javascript_sample, python_sample
 from dashboard.sample_prompts import sample_prompts
-from tests.factories import a_document, a_draft, a_policy, a_user
-from tests.runtimes import a_runtime, journal_of
+from routerapp.models import User
+from tests.factories import a_document, a_draft, a_policy, a_team, a_user
+from tests.runtimes import a_runtime, a_snapshot, journal_of
 
 ROUTE = reverse("dashboard:playground-route")
 RUN = reverse("dashboard:playground-run")
+LINES = {"accept": "application/x-ndjson"}
 HOSTILE = "</pre><script>alert(1)</script>"
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,6 +62,10 @@ def _given(**more: str) -> dict[str, str]:
     return {"prompt": "Write a Python function", "target": "auto", "stream": "on"} | more
 
 
+def _join_team(slug: str) -> None:
+    User.objects.update(team=a_team(slug=slug))
+
+
 async def _lines(response) -> list[dict]:
     return [orjson.loads(line) async for chunk in response.streaming_content for line in chunk.splitlines() if line]
 
@@ -95,6 +101,18 @@ async def test_run_streams_lines_of_text_and_ends_with_usage(editor, runtime):
     assert next(line for line in lines if line["kind"] == "usage")["cost"] is not None
     assert journal_of(runtime)[0].origin == "playground"
     assert lines[0]["decision"] == journal_of(runtime)[0].id
+
+
+async def test_a_run_is_spent_out_of_the_budget_of_the_persons_team(tmp_path):
+    runtime = a_runtime(tmp_path, a_snapshot(teams={"core": {"daily_spend_nusd": 1}}))
+    client = await sync_to_async(ScopedClient)(runtime)
+    alone = await _lines(await client.post(RUN, _given(), headers=LINES))
+    await sync_to_async(_join_team)("core")
+    lines = await _lines(await client.post(RUN, _given(), headers=LINES))
+
+    assert alone[-1]["kind"] != "error"
+    assert lines[-1]["code"] == "budget_exceeded"
+    assert "The team core's daily budget" in lines[-1]["message"]
 
 
 async def test_run_of_a_draft_calls_what_the_draft_decided(editor, runtime):

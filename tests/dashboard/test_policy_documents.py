@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dashboard.document_text import UnreadableText, line_of, read_text, write_text
 from dashboard.policy_changes import changes_between
+from dashboard.use_words import describe_use
 from routerapp.models import Draft
 from tests.factories import a_document, a_draft, a_policy
 
@@ -125,6 +126,32 @@ def test_changes_are_told_rule_by_rule():
 
     assert ("changed", "condition", "complexity is at least 0.7", "complexity is at least 0.65") in found
     assert sorted(kind for kind, *_ in found) == ["added", "changed", "moved"]
+
+
+def test_extras_are_told_in_words():
+    plain = {"pool": ["all"], "strategy": {"kind": "cheapest"}}
+    extras = {
+        "sticky": {"by": "tenant", "first": "strategy", "ttl_seconds": 7200},
+        "explore": {"share": 0.05},
+        "hedge": {"after_ms": 800},
+        "cache": {"mode": "off"},
+        "unsupported": "drop",
+    }
+    before = a_document("support", rules=[{"id": "r1", "use": plain}])
+    after = a_document("support", rules=[{"id": "r1", "use": {**plain, **extras}}])
+    after |= {"cache": {}, "content": {"keep": "redacted", "days": 14}}
+
+    found = [(change.place, change.what, change.before, change.after) for change in changes_between(before, after)]
+    assert found == [
+        ("Rule 1 “r1”", "sticky", "not set", "keeps each team where it was for 2 h, new ones by the strategy"),
+        ("Rule 1 “r1”", "explore", "not set", "explores with 5 %"),
+        ("Rule 1 “r1”", "hedge", "not set", "asks a second one after 800 ms"),
+        ("Rule 1 “r1”", "cache", "not set", "never answers from memory"),
+        ("Rule 1 “r1”", "unsupported", "not set", "leaves out what cannot be expressed"),
+        ("Policy settings", "cache", "not set", "answers equal requests from memory for 5 min"),
+        ("Policy settings", "content", "not set", "keeps redacted content for 14 days"),
+    ]
+    assert describe_use({**plain, "hedge": {"after_ms": 5}}).endswith("asks a second one after 5 ms")
 
 
 def test_equal_documents_have_no_changes():

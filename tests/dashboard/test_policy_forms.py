@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,46 @@ USES: dict[str, dict[str, Any]] = {
         },
     },
     "policy": {"pool": ["policy:other"]},
+    "least busy": {"pool": ["all"], "strategy": {"kind": "least_busy", "weights": {"model:m": 2}}},
+    "headroom": {"pool": ["all"], "strategy": {"kind": "headroom"}, "sticky": {}},
+    "reliable": {
+        "pool": ["all"],
+        "strategy": {"kind": "most_reliable", "explore_below_samples": 9},
+        "sticky": {"by": "unit", "first": "hash", "ttl_seconds": 3600},
+        "explore": {"share": 0.05},
+        "hedge": {"after_ms": 800},
+        "cache": {"mode": "exact", "ttl_seconds": 300},
+        "unsupported": "refuse",
+    },
+    "extras left to their defaults": {
+        "pool": ["policy:other"],
+        "sticky": {"first": "strategy"},
+        "cache": {},
+        "explore": {"share": 0},
+        "unsupported": "drop",
+    },
+    "extras of arms": {
+        "pool": ["all"],
+        "strategy": {
+            "kind": "split",
+            "experiment": "hedged",
+            "arms": [
+                {"name": "control", "weight": 1, "use": {"strategy": {"kind": "cheapest"}, "cache": {"mode": "off"}}},
+                {"name": "new", "weight": 1, "use": {"strategy": {"kind": "cheapest"}, "hedge": {"after_ms": 300}}},
+            ],
+        },
+        "sticky": {"by": "tenant"},
+    },
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "all": {
+        "cache": {"mode": "exact", "ttl_seconds": 60},
+        "unsupported": "drop",
+        "content": {"keep": "redacted", "days": 30},
+    },
+    "written out": {"cache": {"mode": "off"}, "unsupported": "refuse", "content": {"keep": "off"}},
+    "defaults": {"cache": {"ttl_seconds": 9}, "content": {"days": 3}},
 }
 WHEN = {
     "any": [
@@ -167,6 +208,76 @@ def test_a_rule_without_condition_and_switched_off_comes_back_as_it_was(signed_i
     rule = {"enabled": False, "use": USES["ordered"]}
 
     assert _saved(signed_in("editor"), draft, rule) == {"id": "r1", **rule}
+
+
+def _settings_page(client, draft, **typed) -> Any:
+    url = reverse("dashboard:settings-edit", args=["support", draft.pk])
+    return client.post(url, {**read_form(client.get(url).content.decode(), "settings-form"), **typed})
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_settings_of_a_policy_come_back_from_their_page_as_they_were(signed_in, draft, name):
+    draft.document = {**a_document("support"), "constraints": {}, "timezone": "UTC", **SETTINGS[name]}
+    draft.save()
+    before = draft.document
+    response = _settings_page(signed_in("editor"), draft)
+
+    assert response.status_code == 302, response.content.decode()[-3000:]
+    draft.refresh_from_db()
+    assert draft.document == before
+
+
+def test_emptied_settings_are_taken_out_and_nothing_else(signed_in, draft):
+    draft.document = {**a_document("support"), "description": "kept", **SETTINGS["all"]}
+    draft.save()
+    typed = {"cache.mode": "", "cache.ttl_seconds": "", "unsupported": "", "content.keep": "", "content.days": ""}
+    assert _settings_page(signed_in("editor"), draft, **typed).status_code == 302
+    draft.refresh_from_db()
+
+    assert draft.document.keys() & {"cache", "unsupported", "content"} == set()
+    assert draft.document["description"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"cache.mode": "exact", "cache.ttl_seconds": "soon"}, "“soon” is not a number."),
+        ({"cache.mode": "exact", "cache.ttl_seconds": "0"}, "This must be a whole number from 1 to 604800."),
+        ({"cache.ttl_seconds": "60"}, "Choose here, or empty “For at most”."),
+        ({"cache.mode": "<b>fuzzy"}, "One of: exact, off."),
+        ({"unsupported": "x" * 5_000}, "One of: refuse, drop."),
+        ({"content.keep": "redacted", "content.days": "99999"}, "This must be a whole number from 1 to 3650."),
+    ],
+)
+def test_a_bad_setting_comes_back_with_what_was_typed_and_why(signed_in, draft, typed, said):
+    response = _settings_page(signed_in("editor"), draft, **typed)
+    page = response.content.decode()
+
+    assert response.status_code == 422
+    assert escape(said) in page
+    assert all(escape(value) in page for value in typed.values())
+    assert "<b>fuzzy" not in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"use.sticky.ttl_seconds": "60"}, "Choose here, or empty “Remembered for”."),
+        ({"use.sticky.by": "unit", "use.sticky.ttl_seconds": "-1"}, "This must be a whole number from 1 to 604800."),
+        ({"use.explore.share": "0.9"}, "This must be a number from 0 to 0.5."),
+        ({"use.hedge.after_ms": "30000"}, "this must be below timeouts.first_token_ms, 30000."),
+        ({"use.sticky.by": "nobody"}, "One of: unit, tenant."),
+    ],
+)
+def test_a_bad_extra_of_a_rule_is_said_at_its_field(signed_in, draft, typed, said):
+    client = signed_in("editor")
+    url = reverse("dashboard:rule-edit", args=["support", draft.pk, "r1"])
+    response = client.post(url, {**read_form(client.get(url).content.decode()), **typed, "do": "save"})
+    page = response.content.decode()
+
+    assert response.status_code == 422
+    assert escape(said) in page
+    assert "is wrong stands at the fields below" in page
 
 
 def test_adding_to_a_single_condition_makes_a_group_of_both():

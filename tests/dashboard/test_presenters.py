@@ -109,6 +109,31 @@ def test_the_headline_names_the_one_that_took_over():
 
 
 @pytest.mark.parametrize(
+    ("verdicts", "because", "words"),
+    [
+        (["sticky_kept"], {}, "strong was kept, since it answered last time, among 2"),
+        (["sticky_new"], {"by": "hash"}, "strong was given by the hash of the conversation among 2"),
+        (["sticky_new"], {"by": "strategy"}, "strong was ranked first by “balanced” among 2"),
+        (["explored", "sticky_new"], {"instead_of": "cheap"}, "strong was tried on purpose instead of cheap among 2"),
+        (["least_busy_draw"], {}, "strong was the less busy of two drawn at random among 2"),
+    ],
+)
+def test_the_headline_says_who_put_the_first_there(verdicts, because, words):
+    trace = tuple(TraceStep("strategy", "strong", Verdict(verdict), because) for verdict in verdicts)
+
+    assert words in headline(a_decision(trace=trace))
+
+
+def test_what_a_move_loses_is_said():
+    because = {"from": "far", "to": "strong", "lost_cache_tokens": 5200, "by": "hash"}
+    decision = a_decision(trace=(TraceStep("strategy", "strong", Verdict.STICKY_MOVED, because),))
+    (line,) = trace_lines(decision, RuleBook({}))
+
+    assert line.words.startswith("Moved from where this conversation was answered last")
+    assert line.facts == "from far · to strong · lost cache 5,200 tokens · by hash"
+
+
+@pytest.mark.parametrize(
     ("outcome", "words"), [("rejected", "Refused by rule “hard code”"), ("no_candidate", "none of 3 candidates")]
 )
 def test_the_headline_says_when_nobody_answers(outcome, words):

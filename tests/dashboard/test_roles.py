@@ -18,10 +18,13 @@ def test_a_view_without_an_action_cannot_be_put_on_the_sitemap():
         page("x/", lambda request: HttpResponse(), "x")
 
 
+OPEN = {"sign-in", "sign-out", "theme", "sign-in-code", "sign-in-provider", "sign-in-provider-return", "invitation"}
+
+
 def test_only_signing_in_out_and_the_theme_are_open_to_everyone():
     open_pages = {pattern.name for pattern in urlpatterns if pattern.callback.required_role == EVERYONE}
 
-    assert open_pages == {"sign-in", "sign-out", "theme"}
+    assert open_pages == OPEN
 
 
 @pytest.mark.django_db

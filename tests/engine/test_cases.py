@@ -14,8 +14,9 @@ from routerapp.engine.canonical import canonical_bytes
 from routerapp.engine.config import parse_config
 from routerapp.engine.content import Content
 from routerapp.engine.decide import decide
+from routerapp.engine.extras import EXTRA_KEYS
 from routerapp.engine.observe import Observer
-from routerapp.engine.policy import parse_policy
+from routerapp.engine.policy import SETTINGS_KEYS, parse_policy
 from routerapp.engine.strategies.registry import RANKING_STRATEGIES
 from routerapp.engine.types import Decision, Evidence, Inputs, Live, RoundRobinAdvance
 
@@ -40,6 +41,9 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         "rule": decision.rule,
         "strategy": decision.strategy,
         "plan": [step.deployment for step in decision.plan],
+        "roles": [[step.role, step.start_when] for step in decision.plan],
+        "hedge_after_ms": decision.limits.hedge_after_ms,
+        "handling": msgspec.to_builtins(decision.handling),
         "reject_message": decision.reject_message,
         "max_cost_nusd": decision.limits.max_cost_nusd,
         "experiment": msgspec.to_builtins(decision.experiment),
@@ -47,6 +51,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         "details": {candidate.deployment: dict(candidate.detail) for candidate in decision.candidates},
         "probabilities": {candidate.deployment: candidate.probability for candidate in decision.candidates},
         "estimates": {candidate.deployment: candidate.estimate.cost_nusd for candidate in decision.candidates},
+        "because": {step.verdict.value: dict(step.because) for step in decision.trace},
         "trace": [[step.stage, step.subject, step.verdict.value] for step in decision.trace],
         "effects": [type(effect).__name__ for effect in effects],
         "round_robin": {
@@ -64,7 +69,7 @@ def test_decides_as_the_case_says(path: Path) -> None:
     for key, expected in case["expect"].items():
         if key == "trace":
             assert [step for step in found["trace"] if step in expected] == expected
-        elif key in ("verdicts", "details"):
+        elif key in ("verdicts", "details", "because"):
             assert {name: found[key].get(name) for name in expected} == expected, key
         elif key in BY_DEPLOYMENT:
             assert {name: found[key].get(name) for name in expected} == pytest.approx(expected), key
@@ -76,3 +81,10 @@ def test_there_is_a_case_for_every_strategy() -> None:
     kinds = {run(json.loads(path.read_text()))["strategy"] for path in CASES}
 
     assert kinds >= {*RANKING_STRATEGIES, "reject"}
+
+
+def test_there_is_a_case_for_every_extra() -> None:
+    documents = [json.loads(path.read_text())["policy"] for path in CASES]
+    uses = [document["default"] for document in documents]
+
+    assert {key for use in [*uses, *documents] for key in use} >= {*EXTRA_KEYS, *SETTINGS_KEYS}

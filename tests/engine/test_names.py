@@ -25,7 +25,9 @@ CONFIG = config_of(
         "support": {"live": 1, "versions": {"1": document("support")}},
         "draft-only": {"live": None, "versions": {}},
     },
-    aliases={"gpt": "azure/large", "best": "gpt", "round": "round", "helper": "policy/support"},
+    aliases={"gpt": "azure/large", "best": "gpt", "round": "round", "helper": "policy/support"}
+    | {"large-one": "model:large", "llama": "model:llama", "hub": "deployment:hub-llama", "desk": "policy:support"}
+    | {"gone": "model:gone"},
 )
 CALLER = CallerFacts("web")
 PINNER = CallerFacts("web", scopes=("chat", "policy:pin"))
@@ -42,6 +44,7 @@ def resolve(name, caller=CALLER, **extras):
         ("router/auto", "house", 2),
         ("policy/support", "support", 1),
         ("helper", "support", 1),
+        ("desk", "support", 1),
     ],
 )
 def test_a_name_means_a_policy(name, slug, version):
@@ -68,12 +71,21 @@ def test_a_version_needs_the_scope():
         ("hub/meta/llama-3", ("hub-llama",)),
         ("large", ("azure-large", "openai-large")),
         ("best", ("azure-large",)),
+        ("large-one", ("azure-large", "openai-large")),
+        ("llama", ("hub-llama",)),
+        ("hub", ("hub-llama",)),
     ],
 )
 def test_a_name_pins_deployments(name, pinned):
     resolution = resolve(name)
 
     assert (resolution.policy, resolution.pinned) == (None, pinned)
+
+
+@pytest.mark.parametrize("name", ["gone", "model:large", "deployment:hub-llama", "policy:support"])
+def test_references_are_for_aliases_only_and_must_lead_somewhere(name):
+    with pytest.raises(UnknownModel):
+        resolve(name)
 
 
 def test_aliases_leave_a_trace():

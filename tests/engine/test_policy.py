@@ -146,9 +146,11 @@ def test_refuses_a_strategy_with_place_and_code(strategy, place, code):
     assert (f"default.strategy.{place}", code) in problems({"pool": ["all"], "strategy": strategy})
 
 
-def test_names_the_available_kinds_for_one_that_is_not_there_yet():
-    with pytest.raises(PolicyError, match=r"'bandit' is not available in this version\. Available: ordered, .*split\."):
-        parse_policy({"schema": 1, "policy": "p", "default": {"pool": ["all"], "strategy": {"kind": "bandit"}}})
+@pytest.mark.parametrize("kind", ["semantic", "threshold", "learned", "bandit", "cascade"])
+def test_names_the_available_kinds_for_one_that_is_not_there_yet(kind):
+    words = rf"'{kind}' comes with the learning release\. Available: ordered, .*split\."
+    with pytest.raises(PolicyError, match=words):
+        parse_policy({"schema": 1, "policy": "p", "default": {"pool": ["all"], "strategy": {"kind": kind}}})
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 1, {"schema": 1, "policy": {}, "rules": [None], "default": []}])

@@ -53,6 +53,8 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             region=draw(REGIONS),
             is_enabled=draw(st.integers(0, 9)) > 0,
             max_in_flight=draw(st.sampled_from([None, 2])),
+            requests_per_minute=draw(st.sampled_from([None, 10])),
+            tokens_per_minute=draw(st.sampled_from([None, 10**6])),
             weight=draw(st.integers(1, 4)),
         )
         for n in range(draw(st.integers(2, 7)))
@@ -92,10 +94,12 @@ STATES = st.builds(
     ttft_ewma_ms=st.one_of(st.none(), st.floats(1, 5_000)),
     ttft_samples=st.integers(0, 20),
     success_ewma=st.one_of(st.none(), st.floats(0, 1)),
+    success_samples=st.integers(0, 60),
     breaker=st.sampled_from(["closed", "closed", "closed", "open", "half_open"]),
     reopens_at_ms=st.sampled_from([None, NOW_MS - 1, NOW_MS + 5_000]),
     probes_in_flight=st.integers(0, 1),
     requests_left=st.sampled_from([None, 0, 9]),
+    tokens_left=st.sampled_from([None, 0, 900, 10**6]),
 )
 LIVES = st.builds(
     Live,
@@ -122,7 +126,8 @@ REQUESTS = st.builds(
     only=st.sampled_from([(), ("m1", "m0")]),
     fallbacks=st.sampled_from([(), ("m2", "d1")]),
 )
-SITUATIONS = (documents(), policies(), REQUESTS, LIVES, st.integers(0, 2**64 - 1))
+SEEDS = st.integers(0, 2**64 - 1)
+SITUATIONS = (documents(), policies(), REQUESTS, LIVES, SEEDS)
 
 
 def decided(document: Any, policy: Any, inputs: Inputs, live: Live, seed: int) -> Decision:

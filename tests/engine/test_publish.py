@@ -74,6 +74,10 @@ def test_a_sound_policy_may_be_published(use):
             ("default.strategy", "no_weight"),
         ),
         (
+            pool("tag:local", strategy={"kind": "least_busy", "weights": {"a": 0, "b": 1}}),
+            ("default.strategy", "no_weight"),
+        ),
+        (
             pool("all", strategy={"kind": "capability", "weights": {"charm": 1}}),
             ("default.strategy.weights.charm", "unknown_reference"),
         ),
@@ -92,6 +96,30 @@ def test_a_sound_policy_may_be_published(use):
 )
 def test_refuses_with_place_and_code(use, expected):
     assert expected in problems(use)
+
+
+HEDGED = {"hedge": {"after_ms": 500}}
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        (pool("all", **HEDGED), []),
+        (pool("deployment:a", fallbacks=["deployment:b"], **HEDGED), []),
+        (pool("deployment:a", **HEDGED), [("default.hedge", "hedge_alone")]),
+        (pool("deployment:a", "deployment:off", fallbacks=["tag:local"], **HEDGED), [("default.hedge", "hedge_alone")]),
+        (pool("all", constraints={"regions": ["eu"]}, **HEDGED), [("default.hedge", "hedge_alone")]),
+    ],
+)
+def test_a_hedge_needs_a_second_deployment_that_can_be_reached(use, expected):
+    assert problems(use) == expected
+
+
+def test_an_arm_that_has_its_rule_s_hedge_needs_a_second_one_too():
+    arms = [{"name": "x", "use": ANYTHING}, {"name": "y", "use": pool("deployment:a")}]
+    split = {"kind": "split", "experiment": "e", "arms": arms}
+
+    assert problems(pool("all", strategy=split, **HEDGED)) == [("default.strategy.arms[1].use.hedge", "hedge_alone")]
 
 
 def test_names_in_the_policy_s_constraints_must_exist():

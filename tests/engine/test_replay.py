@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from routerapp.engine.names import strategy_policy
 from routerapp.engine.replay import live_slice, replay
-from routerapp.engine.types import Decision, Evidence, Live
+from routerapp.engine.types import Decision, Evidence, Inputs, LastServed, Live
 from tests.engine.situations import NOW_MS, ask, config_of, deployment, inputs_of, live_of
 
 RULE = {"id": "r", "when": {"field": "text", "op": "contains", "value": "x"}, "use": {"reject": "no"}}
@@ -49,6 +52,39 @@ def test_a_recorded_decision_comes_out_the_same_from_its_slice_and_documents():
     live = msgspec.json.decode(msgspec.json.encode(live_slice(RECORDED, LIVE)), type=Live)
 
     assert again(recorded, live=live, config=CONFIG.document).outcome == "same"
+
+
+FIRST_FORMAT = Path(__file__).parents[1] / "data" / "first_format_decisions.jsonl"
+
+
+@pytest.mark.parametrize("line", FIRST_FORMAT.read_text().splitlines(), ids=lambda line: json.loads(line)["case"])
+def test_what_the_first_format_recorded_still_comes_out_the_same(line):
+    recorded = json.loads(line)
+    decision = msgspec.convert(recorded["decision"], Decision)
+    inputs, live = msgspec.convert(recorded["inputs"], Inputs), msgspec.convert(recorded["live"], Live)
+
+    found = replay(decision, recorded["config"], Evidence(), inputs, live, recorded["now_ms"])
+
+    assert "handling" not in recorded["decision"]
+    assert (found.outcome, found.reason) == ("same", "")
+
+
+def test_a_kept_unit_replays_from_where_it_was_served_last():
+    policy = {**POLICY, "rules": [], "default": {**POLICY["default"], "sticky": {}}}
+    config = config_of(
+        CONFIG.document["deployments"],
+        CONFIG.document["models"],
+        policies={"p": {"live": 1, "versions": {"1": policy}}},
+    )
+    live = replace(LIVE, last_served=LastServed("b", 900, NOW_MS - 1_000))
+    inputs = inputs_of(facts={"unit": "u"})
+    recorded = ask(config.live_policy("p"), config, inputs, live)
+    kept = msgspec.json.decode(msgspec.json.encode(live_slice(recorded, live)), type=Live)
+
+    assert recorded.plan[0].deployment == "b"
+    assert replay(recorded, config, Evidence(), inputs, kept, NOW_MS).outcome == "same"
+    gone = replace(kept, last_served=None)
+    assert replay(recorded, config, Evidence(), inputs, gone, NOW_MS).outcome == "differs"
 
 
 def test_another_live_value_differs():

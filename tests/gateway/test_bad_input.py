@@ -204,7 +204,7 @@ def test_an_unreadable_request_with_a_good_key_is_recorded_as_invalid(running):
     assert (last.status, last.http_status, last.error_code) == ("invalid", 400, "invalid_json")
 
 
-@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/", "/v1/chat", "/v1/router/decisions/", "/v1/../admin"])
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/", "/v1/chat", "/v1/router/decisions/", "/v1/../admin"])
 def test_unknown_paths_are_404_json(running, path):
     with running.client() as client:
         response = client.get(path)

@@ -105,7 +105,7 @@ def test_traffic_goes_on_without_a_database_and_nothing_of_it_is_lost(product, c
     try:
         time.sleep(1.5)
         answers = {ask(client)[0] for _ in range(10)}
-        page = client.get("/", headers={"Cookie": f"sessionid={'a' * 32}"})
+        page = client.get("/", headers={"Cookie": f"signalbox={'a' * 32}"})
         unknown_key = client.get("/v1/models", headers={"Authorization": f"Bearer {make_key().full}"})
         old_decision = client.get("/v1/router/decisions/0193b000-0000-7000-8000-000000000001")
     finally:

@@ -50,6 +50,40 @@ def test_weighted_follows_weights_on_average(router):
     assert router.count(name, 100)["beta"] > 75
 
 
+def test_headroom_leaves_a_deployment_whose_tokens_run_low(router):
+    name = router.publish("headroom", {"pool": pool("alpha", "beta"), "strategy": {"kind": "headroom"}})
+    assert router.count(name, 5) == {"alpha": 5}
+
+    router.change("edit_deployment('alpha', {'tokens_per_minute': 1_000_000}, by=SYSTEM)")
+    router.ask("alpha")
+    assert router.count(name, 5) == {"beta": 5}
+    router.change("edit_deployment('alpha', {'tokens_per_minute': None}, by=SYSTEM)")
+
+
+def test_least_busy_spreads_what_runs_at_once(router):
+    name = router.publish("busy", {"pool": pool(), "strategy": {"kind": "least_busy"}})
+    counts = router.count(name, 90)
+
+    assert set(counts) == set(MODELS)
+    assert max(counts.values()) <= 60
+
+
+def test_a_sticky_unit_stays_where_it_was_answered_and_moves_when_that_goes(router):
+    use = {"pool": pool(), "strategy": {"kind": "weighted"}, "sticky": {"by": "unit", "first": "strategy"}}
+    name = router.publish("sticky", use)
+    first = {user: router.ask(name, user=user) for user in ("ada", "ben", "cleo", "dan", "eve", "fay")}
+    assert {user: router.ask(name, user=user) for user in first} == first
+
+    gone = first["ada"]
+    router.change(f"edit_deployment('{gone}', {{'is_enabled': False}}, by=SYSTEM)")
+    moved = {user: router.ask(name, user=user) for user in first}
+    router.change(f"edit_deployment('{gone}', {{'is_enabled': True}}, by=SYSTEM)")
+
+    assert gone not in moved.values()
+    assert all(moved[user] == model for user, model in first.items() if model != gone)
+    assert {user: router.ask(name, user=user) for user in first} == moved
+
+
 def test_fastest_leaves_a_deployment_that_slows_down(router):
     slow = "edit_deployment('{}', {{'simulation': {{**quick, 'ttft_ms': {{'p50': 250, 'p95': 260}}}}}}, by=SYSTEM)"
     name = router.publish("fastest", {"pool": pool("alpha", "beta"), "strategy": {"kind": "fastest"}})

@@ -36,6 +36,7 @@ from tests.providers.chats import make_chat, make_target
 from tests.upstream import MisbehavingUpstream
 
 ADAPTER = OpenAIAdapter()
+CHAT = make_chat()
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ async def test_never_follows_a_redirect(upstream: MisbehavingUpstream, transport
     await answer.close()
 
     with pytest.raises(BadAnswer):
-        ADAPTER.read_reply(answer.status, answer.headers, body)
+        ADAPTER.read_reply(CHAT, answer.status, answer.headers, body)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://169.254.169.254", "http://[::1]:1", "http://2130706433"])

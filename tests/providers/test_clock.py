@@ -79,3 +79,55 @@ def test_every_event_loop_has_its_own_timer() -> None:
 
     asyncio.run(late())
     asyncio.run(late())
+
+
+async def test_flows_share_virtual_time_and_the_earliest_wakes_first() -> None:
+    clock = VirtualClock(start_ms=0)
+    seen: list[tuple[str, int]] = []
+
+    async def flow(name: str, *pauses: float) -> None:
+        for pause in pauses:
+            await clock.sleep(pause)
+            seen.append((name, clock.now_ms()))
+
+    slow, quick = clock.spawn(flow("slow", 5, 5)), clock.spawn(flow("quick", 2, 4))
+    await clock.first_of([slow, quick], 1)
+    seen.append(("caller", clock.now_ms()))
+    await clock.first_of([slow, quick])
+    seen.append(("caller", clock.now_ms()))
+    await clock.first_of([slow])
+
+    expected = [("caller", 1), ("quick", 2), ("slow", 5), ("quick", 6), ("caller", 6), ("slow", 10)]
+    assert seen == [(name, 1000 * at) for name, at in expected]
+
+
+async def test_each_virtual_flow_has_its_own_deadline() -> None:
+    clock = VirtualClock(start_ms=0)
+
+    async def late() -> int:
+        with pytest.raises(TimeoutError):
+            await clock.wait_for(clock.sleep(60), 3)
+        return clock.now_ms()
+
+    async def patient() -> int:
+        await clock.wait_for(clock.sleep(5), 50)
+        return clock.now_ms()
+
+    flows = [clock.spawn(late()), clock.spawn(patient())]
+    await clock.first_of(flows)
+    await clock.first_of([flows[1]])
+
+    assert [flow.result() for flow in flows] == [3000, 5000]
+
+
+@pytest.mark.parametrize("clock", [VirtualClock(), SystemClock()])
+async def test_a_cancelled_flow_does_not_hold_time_up(clock: VirtualClock | SystemClock) -> None:
+    flow = clock.spawn(clock.sleep(60))
+    await clock.first_of([flow], 0.01)
+    flow.cancel()
+    await asyncio.gather(flow, return_exceptions=True)
+    started = clock.monotonic()
+
+    await clock.sleep(0.02)
+
+    assert 0.015 < clock.monotonic() - started < 1

@@ -24,6 +24,8 @@ from tests import upstream as wire
 from tests.providers.chats import make_chat, make_target
 
 ADAPTER = OpenAIAdapter()
+CHAT = make_chat()
+READER = ADAPTER.open_events(make_chat(stream=True))
 JSON = {"content-type": "application/json"}
 
 
@@ -90,7 +92,7 @@ def test_any_unknown_field_arrives_as_it_was_sent(extra: dict[str, object]) -> N
 
 
 def test_reads_a_whole_answer() -> None:
-    reply = ADAPTER.read_reply(200, JSON, wire.whole("Grüße").encode())
+    reply = ADAPTER.read_reply(CHAT, 200, JSON, wire.whole("Grüße").encode())
 
     assert reply.usage == Usage(11, 3, 4)
     assert (reply.finish_reason, reply.model, reply.upstream_id, reply.text_bytes) == (
@@ -113,23 +115,23 @@ def test_reads_a_whole_answer() -> None:
     ],
 )
 def test_counts_generated_text_wherever_it_stands(event: bytes, text_bytes: int) -> None:
-    passed, facts = ADAPTER.read_event(event)
+    passed, facts = READER.read(event)
 
     assert passed is event
     assert facts.text_bytes == text_bytes
 
 
 def test_reads_finish_usage_and_done() -> None:
-    assert ADAPTER.read_event(wire.STOP)[1].finish_reason == "stop"
-    assert ADAPTER.read_event(wire.USAGE_EVENT)[1].usage == Usage(11, 3, 4)
-    assert ADAPTER.read_event(wire.USAGE_EVENT)[1].is_usage_only
-    assert ADAPTER.read_event(wire.DONE)[1].is_done
-    assert ADAPTER.read_event(b": ping\n\n")[1].is_comment
+    assert READER.read(wire.STOP)[1].finish_reason == "stop"
+    assert READER.read(wire.USAGE_EVENT)[1].usage == Usage(11, 3, 4)
+    assert READER.read(wire.USAGE_EVENT)[1].is_usage_only
+    assert READER.read(wire.DONE)[1].is_done
+    assert READER.read(b": ping\n\n")[1].is_comment
 
 
 @pytest.mark.parametrize("data", [b"{", b'"text"', b"[1]", b"\xff\xfe", b'{"choices": 5}', b"[" * 100_000])
 def test_a_malformed_event_is_an_error_and_never_skipped(data: bytes) -> None:
-    assert isinstance(ADAPTER.read_event(b"data: " + data + b"\n\n")[1].error, BadAnswer)
+    assert isinstance(READER.read(b"data: " + data + b"\n\n")[1].error, BadAnswer)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_a_malformed_event_is_an_error_and_never_skipped(data: bytes) -> None:
 )
 def test_every_failure_has_its_class(status: int, body: str, kind: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
-        ADAPTER.read_reply(status, JSON, body.encode())
+        ADAPTER.read_reply(CHAT, status, JSON, body.encode())
 
     assert type(caught.value) is kind
 
@@ -170,7 +172,7 @@ def test_every_failure_has_its_class(status: int, body: str, kind: type[Provider
 @pytest.mark.parametrize("status", [401, 403])
 def test_what_an_upstream_says_about_our_credential_goes_nowhere(status: int) -> None:
     with pytest.raises(CredentialRejected) as caught:
-        ADAPTER.read_reply(status, JSON, wire.error("Incorrect key sk-secret").encode())
+        ADAPTER.read_reply(CHAT, status, JSON, wire.error("Incorrect key sk-secret").encode())
 
     assert "secret" not in caught.value.message + caught.value.caller_message
     assert caught.value.body is None
@@ -179,7 +181,9 @@ def test_what_an_upstream_says_about_our_credential_goes_nowhere(status: int) ->
 @pytest.mark.parametrize("repeats", [5, 500])
 def test_a_kept_message_does_not_quote_the_prompt_at_length(repeats: int) -> None:
     with pytest.raises(UpstreamRejected) as caught:
-        ADAPTER.read_reply(400, JSON, wire.error(f"We can't process '{'private words ' * repeats}' as text").encode())
+        ADAPTER.read_reply(
+            CHAT, 400, JSON, wire.error(f"We can't process '{'private words ' * repeats}' as text").encode()
+        )
 
     assert caught.value.message.startswith("We can't process '…'")
     assert "private words" not in caught.value.message

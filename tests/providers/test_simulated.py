@@ -24,6 +24,8 @@ from routerapp.providers.sse import EventSplitter
 from tests.providers.chats import make_chat, make_target
 
 ADAPTER = ADAPTERS["simulated"]
+CHAT = make_chat()
+READER = ADAPTER.open_events(make_chat(stream=True))
 TOOL = {
     "type": "function",
     "function": {
@@ -37,7 +39,7 @@ async def ask(simulation: dict[str, Any], transport: SimulatedTransport | None =
     transport = transport or SimulatedTransport(VirtualClock())
     target = make_target(kind="simulated", simulation=simulation, upstream_model="sim-1")
     upstream = await transport.open(ADAPTER.build_request(make_chat(**fields), target, {}), 1000)
-    return ADAPTER.read_reply(upstream.status, upstream.headers, await upstream.read(1_000_000))
+    return ADAPTER.read_reply(CHAT, upstream.status, upstream.headers, await upstream.read(1_000_000))
 
 
 async def stream(simulation: dict[str, Any], **fields: Any) -> tuple[list[ChunkFacts], str]:
@@ -47,7 +49,7 @@ async def stream(simulation: dict[str, Any], **fields: Any) -> tuple[list[ChunkF
     splitter, facts, text = EventSplitter(), [], ""
     async for packet in upstream.chunks():
         for event in splitter.feed(packet):
-            facts.append(ADAPTER.read_event(event)[1])
+            facts.append(READER.read(event)[1])
             document = json.loads(event[6:]) if event[6:7] == b"{" and facts[-1].error is None else {}
             for choice in document.get("choices", []):
                 text += choice["delta"].get("content") or ""

@@ -6,14 +6,21 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from routerapp.engine.allowances import Subject
+from routerapp.engine.chat import Chat
 from routerapp.engine.config import Config, parse_config
-from routerapp.engine.types import Decision, Features, InFlight, Inputs, PlanLimits, PlanStep, RequestFacts
+from routerapp.engine.types import Decision, Evidence, Features, InFlight, Inputs, PlanLimits, PlanStep, RequestFacts
 from routerapp.providers.base import Adapter, Target, Transport, Upstream, UpstreamRequest
 from routerapp.providers.clock import Clock, VirtualClock
 from routerapp.providers.registry import ADAPTERS
-from routerapp.serving.attempts import Attempts, Backoff, PlanRun
+from routerapp.serving.attempts import Attempts, PlanRun
+from routerapp.serving.backoff import Backoff
+from routerapp.serving.hold import Hold
 from routerapp.serving.plan_job import PlanJob
 from routerapp.serving.retry_budget import RetryBudget
+from routerapp.store.limits import CallerLimits, Grant
 from routerapp.store.live import LiveState
 from routerapp.store.records import AttemptEnd
 from tests.providers.chats import make_chat
@@ -44,6 +51,7 @@ class Bench:
     retry_budget: RetryBudget = field(default_factory=RetryBudget)
     chance: float = 0.5
     limits: PlanLimits = LIMITS
+    caller_limits: CallerLimits = field(default_factory=CallerLimits)
     records: list[AttemptEnd] = field(default_factory=list)
     adapters: Mapping[str, Adapter] = field(default_factory=lambda: ADAPTERS)
 
@@ -54,21 +62,25 @@ class Bench:
         limits: PlanLimits | None = None,
         config: Config | None = None,
         constraints: Mapping[str, Any] | None = None,
-        budget_left_nusd: int | None = None,
+        subjects: tuple[Subject, ...] = (),
+        hedge_after_ms: int | None = None,
         **chat: Any,
     ) -> PlanRun:
-        """The first target is the primary, the others its fallbacks, in order."""
+        """The first target is the primary, the others its fallbacks, in order; the second its hedge, where there is a time for it."""
         slugs = list(targets)
         roles = ["primary"] + ["fallback"] * (len(slugs) - 1)
+        limits = limits or self.limits
+        if hedge_after_ms is not None:
+            roles[1:2] = ["hedge"]
+            limits = msgspec.structs.replace(limits, hedge_after_ms=hedge_after_ms)
         features = Features(prompt_tokens=20)
-        decision = Decision(
-            *("routed", "support", 1, "r1", "rule", "ordered", "c", "e", 7, "1", features),
-            plan=tuple(PlanStep(slug, role) for slug, role in zip(slugs, roles, strict=True)),
-            limits=limits or self.limits,
-            constraints=constraints or {},
-        )
+        common = ("routed", "support", 1, "r1", "rule", "ordered", "c", "e", 7, "1", features)
+        plan = tuple(PlanStep(slug, role) for slug, role in zip(slugs, roles, strict=True))
+        decision = Decision(*common, plan=plan, limits=limits, constraints=constraints or {})
         effects = (InFlight(slugs[0]),)
         self.live.apply(effects)
+        chat, config = make_chat(**chat), config or make_config({slug: {} for slug in slugs})
+        inputs = Inputs(features, RequestFacts(stream=chat.is_streaming))
         attempts = Attempts(
             self.transport,
             self.adapters,
@@ -81,16 +93,28 @@ class Bench:
         return attempts.run(
             PlanJob(
                 request_id="request-1",
-                chat=make_chat(**chat),
+                chat=chat,
                 decision=decision,
-                inputs=Inputs(features, RequestFacts(stream=bool(chat.get("stream")))),
-                config=config or make_config({slug: {} for slug in slugs}),
+                inputs=inputs,
+                config=config,
                 target=targets.__getitem__,
                 on_attempt=self.records.append,
                 effects=effects,
-                budget_left_nusd=budget_left_nusd,
+                hold=self.hold(subjects, chat, decision, inputs, config),
             )
         )
+
+    def hold(
+        self, subjects: tuple[Subject, ...], chat: Chat, decision: Decision, inputs: Inputs, config: Config
+    ) -> Hold | None:
+        if not subjects:
+            return None
+        now_ms = self.clock.now_ms()
+        grant = self.caller_limits.admit(subjects, now_ms)
+        assert isinstance(grant, Grant)
+        hold = Hold(self.caller_limits, grant, self.clock, chat, decision, inputs, config, Evidence())
+        assert hold.take(now_ms) is None
+        return hold
 
     def in_flight(self) -> int:
         live = self.live.view(self.clock.now_ms())

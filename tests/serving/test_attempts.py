@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from routerapp.engine.breaker import BreakerSettings
+from routerapp.engine.types import AllowanceFacts
 from routerapp.engine.verdicts import Verdict
 from routerapp.providers.base import Target, Upstream
 from routerapp.providers.clock import SystemClock, VirtualClock
@@ -36,6 +37,7 @@ from tests import upstream as wire
 from tests.providers.chats import make_target
 from tests.serving.plans import LIMITS, Bench, ScriptedTransport, ScriptedUpstream, collect, make_config
 
+A_BUDGET = (("key:app", AllowanceFacts(daily_spend_nusd=10**12)),)
 TWO = {"first": make_target("first"), "second": make_target("second")}
 ONE = {"first": make_target("first")}
 JSON = {"content-type": "application/json"}
@@ -215,7 +217,7 @@ async def test_one_cost_ceiling_spans_the_plan() -> None:
 
 async def test_an_unpriced_fallback_is_out_under_a_ceiling_or_a_budget() -> None:
     config = make_config({"first": {}, "second": {"prices": []}})
-    for extra in ({"limits": replace(LIMITS, max_cost_nusd=10**9)}, {"budget_left_nusd": 10**9}):
+    for extra in ({"limits": replace(LIMITS, max_cost_nusd=10**9)}, {"subjects": A_BUDGET}):
         bench = bench_of(first=[ModelGone("x")], second=[good()])
         with pytest.raises(AllFailed) as caught:
             await bench.run(TWO, config=config, **extra).plain()
@@ -276,6 +278,10 @@ async def test_a_caller_who_leaves_during_a_wait_ends_the_plan() -> None:
 async def test_our_own_mistake_stops_the_upstream_and_is_not_hidden() -> None:
     class Clumsy:
         kind = "openai"
+        native = frozenset({"openai"})
+
+        def impossible(self, *_: Any) -> Any:
+            return ()
 
         def build_request(self, *_: Any) -> Any:
             from routerapp.providers.registry import ADAPTERS

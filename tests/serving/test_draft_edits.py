@@ -68,6 +68,15 @@ def test_default_constraints_and_time_zone_are_replaced_whole() -> None:
     assert edited["timezone"] == "Europe/Berlin"
 
 
+def test_extras_are_replaced_whole_and_stand_before_the_rules() -> None:
+    document = {**a_document(), "unsupported": "drop", "content": {"keep": "redacted"}}
+    edited = draft_edits.set_extras(document, {"cache": {"mode": "exact"}})
+
+    assert edited == {**a_document(), "cache": {"mode": "exact"}}
+    assert list(edited)[-3:] == ["cache", "rules", "default"]
+    assert document["unsupported"] == "drop"
+
+
 def test_a_rule_that_is_not_there_is_missing() -> None:
     with pytest.raises(Missing):
         draft_edits.remove_rule(a_document(), "gone")

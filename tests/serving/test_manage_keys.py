@@ -136,7 +136,7 @@ def test_a_key_loses_what_its_maker_loses() -> None:
 
     people.set_role(maker.username, "editor", by=ADMIN)
     assert manage_keys.management_role(APIKey.objects.get(pk=row.pk)) == "editor"
-    people.deactivate(maker.username, by=ADMIN)
+    people.lock(maker.username, by=ADMIN)
     assert manage_keys.management_role(APIKey.objects.get(pk=row.pk)) == ""
 
 

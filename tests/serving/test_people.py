@@ -1,10 +1,11 @@
 import pytest
 from django.test import Client
 
-from routerapp.models import AuditEvent, User
-from routerapp.serving import people
+from routerapp.models import AuditEvent, SecondFactor, User
+from routerapp.serving import people, sessions
 from routerapp.serving.permissions import Actor, NotAllowed
 from routerapp.serving.refusals import Invalid
+from routerapp.serving.sign_in_settings import SignInSettings, change_sign_in_settings, read_sign_in_settings
 from routerapp.store.snapshot import load_snapshot
 from tests.factories import a_key, a_snapshot, a_team, a_user
 from tests.serving.actors import ADMIN, PUBLISHER
@@ -57,13 +58,13 @@ def test_a_name_is_given_once() -> None:
         people.create_user("grace", role="viewer", by=ADMIN)
 
 
-def test_the_keys_of_somebody_deactivated_call_but_manage_and_look_into_nothing() -> None:
+def test_the_keys_of_somebody_locked_call_but_manage_and_look_into_nothing() -> None:
     a_user(username="admin")
     grace = a_user(username="grace")
     key = a_key(scopes=["chat", "policy:pin", "read", "admin"], created_by=grace)
     before = a_snapshot().config.callers[key.slug].scopes
 
-    people.deactivate("grace", by=ADMIN)
+    people.lock("grace", by=ADMIN)
 
     assert before == ("chat", "policy:pin", "read", "admin")
     assert load_snapshot().config.callers[key.slug].scopes == ("chat", "policy:pin")
@@ -81,7 +82,7 @@ def test_another_role_ends_the_persons_sessions() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda: people.set_role("admin", "viewer", by=ADMIN), lambda: people.deactivate("admin", by=ADMIN)]
+    "change", [lambda: people.set_role("admin", "viewer", by=ADMIN), lambda: people.lock("admin", by=ADMIN)]
 )
 def test_the_last_admin_stays(change: object) -> None:
     a_user(username="admin")
@@ -126,3 +127,124 @@ def test_people_are_for_admins() -> None:
         people.set_role(user.username, "admin", by=PUBLISHER)
     with pytest.raises(NotAllowed):
         people.create_user("eve", role="admin", by=PUBLISHER)
+
+
+def test_a_locked_person_is_out_at_once_and_comes_back_by_unlocking() -> None:
+    a_user(username="admin")
+    grace = a_user(username="grace")
+    client = signed_in(grace)
+    people.lock("grace", by=ADMIN, reason="left")
+
+    grace.refresh_from_db()
+    assert (grace.is_active, grace.locked_at is not None, has_session(client)) == (False, True, False)
+    assert client.get("/account/").status_code == 302
+    people.unlock("grace", by=ADMIN)
+
+    grace.refresh_from_db()
+    assert (grace.is_active, grace.locked_at) == (True, None)
+    assert client.get("/account/").status_code == 302
+    assert AuditEvent.objects.get(action="lock_user").reason == "left"
+
+
+def test_a_session_that_is_written_while_it_ends_is_over_all_the_same() -> None:
+    """The row may come back; the epoch it carries does not."""
+    from routerapp.models import SignInSession
+
+    grace = a_user(username="grace")
+    client = signed_in(grace)
+    row = SignInSession.objects.get(user=grace)
+    sessions.sign_out_everywhere("grace", by=ADMIN)
+    row.save(force_insert=True)
+
+    assert client.get("/account/").status_code == 302
+
+
+def test_signing_out_elsewhere_keeps_this_browser() -> None:
+    grace = a_user(username="grace")
+    here, elsewhere = signed_in(grace), signed_in(grace)
+
+    response = here.post("/account/sessions/sign-out/")
+
+    assert response.status_code == 302
+    assert (here.get("/account/").status_code, elsewhere.get("/account/").status_code) == (200, 302)
+
+
+def test_nobody_changes_their_own_role_or_locks_themselves_out() -> None:
+    a_user(username="admin"), a_user(username="second")
+
+    for change in (lambda: people.set_role("admin", "viewer", by=ADMIN), lambda: people.lock("admin", by=ADMIN)):
+        with pytest.raises(Invalid, match="another admin can"):
+            change()
+
+
+def test_a_team_is_given_and_taken_without_signing_anybody_out() -> None:
+    a_team(slug="legal")
+    grace = a_user(role="viewer", username="grace")
+    client = signed_in(grace)
+
+    people.edit_person("grace", {"team": "legal", "email": "g@corp.example"}, by=ADMIN)
+    grace.refresh_from_db()
+    assert (grace.team and grace.team.slug, grace.email) == ("legal", "g@corp.example")
+    people.edit_person("grace", {"team": None}, by=ADMIN)
+    grace.refresh_from_db()
+
+    assert (grace.team, grace.email, has_session(client)) == (None, "g@corp.example", True)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"role": "owner"}, {"team": "nowhere"}, {"email": "x"}, {"is_superuser": True}, {"password": "x"}]
+)
+def test_what_a_person_cannot_be_made_is_refused_and_nothing_is_changed(changes: dict[str, object]) -> None:
+    grace = a_user(role="viewer", username="grace")
+
+    with pytest.raises(Invalid):
+        people.edit_person("grace", {"email": "g@corp.example", **changes}, by=ADMIN)
+    grace.refresh_from_db()
+    assert (grace.role, grace.email, grace.is_superuser) == ("viewer", "", False)
+
+
+def test_guessing_ones_current_password_is_slow_too() -> None:
+    from routerapp.serving.throttle import TooManyFailures
+
+    user = a_user(username="grace")
+    actor = Actor("grace", "user", user.role)
+    for _ in range(10):
+        with pytest.raises(Invalid):
+            people.change_password(user, "wrong", NEW, by=actor)
+
+    with pytest.raises(TooManyFailures):
+        people.change_password(user, "correct horse battery", NEW, by=actor)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"idle_hours": 0}, {"idle_hours": 721}, {"most_days": "7"}, {"most_days": True}, {"require_2fa": 1}, {"x": 1}],
+)
+def test_sign_in_settings_that_cannot_be_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(Invalid):
+        change_sign_in_settings(changes, by=ADMIN)
+    assert read_sign_in_settings() == SignInSettings()
+
+
+def test_passwords_cannot_go_without_another_way_in() -> None:
+    with pytest.raises(Invalid, match="only way in"):
+        change_sign_in_settings({"passwords": False}, by=ADMIN)
+    with pytest.raises(NotAllowed):
+        change_sign_in_settings({"require_2fa": False}, by=PUBLISHER)
+
+
+def test_the_machine_lets_an_admin_in_whatever_is_in_the_way() -> None:
+    from routerapp.serving.invitations import accept
+    from routerapp.serving.rescue import let_in
+
+    a_user(username="admin")
+    grace = a_user(role="viewer", username="grace")
+    SecondFactor.objects.create(user=grace, ciphertext="x", confirmed_at=grace.date_joined)
+    people.lock("grace", by=ADMIN)
+
+    rescue = let_in("grace")
+    user = accept(rescue.token, NEW, address="")
+
+    assert (user.role, user.is_active, user.check_password(NEW)) == ("admin", True, True)
+    assert not SecondFactor.objects.exists()
+    assert rescue.steps == ("unlocked", "made admin", "second factor taken off")

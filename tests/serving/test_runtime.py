@@ -138,7 +138,7 @@ async def test_starts_from_the_last_good_configuration_while_the_database_is_dow
     def down(*args):
         raise DatabaseError("down")
 
-    for name in ("current_serial", "load_snapshot", "spend_with_spool", "report_worker", "retire_worker"):
+    for name in ("current_serial", "load_snapshot", "spend_of_callers", "report_worker", "retire_worker"):
         monkeypatch.setattr(startup, name, down)
     runtime = await startup.open_runtime(settings)
     try:

@@ -174,8 +174,8 @@ async def test_constraints_that_leave_nobody_are_the_routers_answer(tmp_path):
 
 
 async def test_the_minute_limit_of_a_key_refuses_with_the_wait(tmp_path):
-    caller = CALLER.__class__(slug="app", team="", scopes=("chat",), requests_per_minute=1)
-    runtime = a_runtime(tmp_path)
+    caller = CALLER
+    runtime = a_runtime(tmp_path, a_snapshot(callers={"app": {"requests_per_minute": 1}}))
     served = await serve_chat(runtime, a_chat(), caller)
     assert served.headers["x-ratelimit-remaining-requests"] == "0"
 
@@ -188,8 +188,8 @@ async def test_the_minute_limit_of_a_key_refuses_with_the_wait(tmp_path):
 
 
 async def test_the_daily_cap_counts_what_was_spent_and_what_is_held(tmp_path):
-    caller = CALLER.__class__(slug="app", team="", scopes=("chat",), daily_spend_nusd=40_000)
-    runtime = a_runtime(tmp_path, a_snapshot(callers={"app": {"daily_spend_nusd": 40_000}}))
+    caller = CALLER
+    runtime = a_runtime(tmp_path, a_snapshot(callers={"app": {"daily_spend_nusd": 1_000_000}}))
     statuses = []
 
     for _ in range(30):
@@ -201,7 +201,7 @@ async def test_the_daily_cap_counts_what_was_spent_and_what_is_held(tmp_path):
     assert statuses
     assert set(statuses) == {(402, "budget_exceeded")}
     spent = sum(record.cost_nusd for record in journal_of(runtime) if isinstance(record, End))
-    assert spent <= 40_000
+    assert 800_000 < spent <= 1_000_000
 
 
 async def test_an_unknown_model_is_404_and_recorded_as_invalid(tmp_path):

@@ -131,7 +131,7 @@ def test_an_unknown_deployment_is_not_in_the_view() -> None:
 
 def test_requests_left_follow_the_minute() -> None:
     live = LiveState()
-    live.set_deployment_limits({"a": 2, "b": None})
+    live.set_deployment_limits({"a": 2, "b": None}, {})
     assert shown(live).requests_left == 2
     for _ in range(3):
         answer(live)
@@ -140,6 +140,30 @@ def test_requests_left_follow_the_minute() -> None:
     assert shown(live, now_ms=NOW - 30_000).requests_left == 0
     assert shown(live, now_ms=NOW + 60_000).requests_left == 2
     assert live.requests_this_minute("a", NOW) == 3
+
+
+def test_tokens_left_count_the_prompt_at_the_start_and_the_answer_at_the_end() -> None:
+    live = LiveState()
+    live.set_deployment_limits({}, {"a": 1_000, "b": None})
+    assert shown(live).tokens_left == 1_000
+    live.attempt_started("a", NOW, tokens=300)
+    assert shown(live).tokens_left == 700
+    live.attempt_ended("a", NOW, ok=True, tokens=500)
+    assert shown(live).tokens_left == 200
+    live.attempt_started("a", NOW, tokens=900)
+
+    assert shown(live).tokens_left == 0
+    assert live.tokens_this_minute("a", NOW) == 1_700
+    assert shown(live, now_ms=NOW + 60_000).tokens_left == 1_000
+
+
+def test_an_answer_that_ends_in_another_minute_counts_there() -> None:
+    live = LiveState()
+    live.set_deployment_limits({}, {"a": 1_000})
+    live.attempt_started("a", NOW, tokens=300)
+    live.attempt_ended("a", NOW + 60_000, ok=True, tokens=500)
+
+    assert shown(live, now_ms=NOW + 60_000).tokens_left == 500
 
 
 def test_the_report_is_plain_values() -> None:

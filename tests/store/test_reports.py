@@ -4,7 +4,7 @@ import pytest
 
 from routerapp.models import RequestRollup, RoutedRequest
 from routerapp.store.drain import Drainer
-from routerapp.store.overview import STEPS, overview, rule_hits, spend_today, step_of
+from routerapp.store.overview import STEPS, overview, rule_hits, step_of
 from routerapp.store.reports import MOST_POINTS, Filters, Range, shown_origins
 from routerapp.store.rollups import LENGTH_MS
 from tests.store.examples import AT_MS, attempt, begin, decision, end, journal_request, small_journal
@@ -158,15 +158,6 @@ def test_rule_hits_are_by_version_and_rule(journal) -> None:
     assert [(hit.policy_version, hit.rule, hit.requests) for hit in hits] == [(3, "r2", 2), (3, "r1", 1)]
     assert rule_hits("sales", AT_MS - HOUR, AT_MS + HOUR) == ()
 
-
-def test_spend_today_is_per_key_and_ends_at_midnight(journal) -> None:
-    journal_request(journal, 1)
-    journal.append(begin(2, origin="sample", key="demo"))
-    journal.append(end(2))
-    drain(journal)
-
-    assert spend_today(AT_MS) == {"mobile": end(1).cost_nusd}
-    assert spend_today(AT_MS + DAY) == {}
 
 
 @pytest.mark.parametrize("series", [1, 8, 60])

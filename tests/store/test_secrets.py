@@ -21,7 +21,7 @@ from routerapp.store.secrets import (
 
 @pytest.fixture
 def other_data_folder(settings):
-    settings.ENVIRONMENT = dataclasses.replace(settings.ENVIRONMENT, root_secret=b"x" * 32)
+    settings.ENVIRONMENT = dataclasses.replace(settings.ENVIRONMENT, root_secret=b"x" * 32, pepper=b"x" * 32)
 
 
 def test_a_credential_comes_back_for_its_own_provider():

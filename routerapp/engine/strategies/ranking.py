@@ -57,12 +57,13 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Options, best first, with their probability of being first filled in."""
+    """Options, best first, with their probability of being first filled in. is_reordered: the first is not the strategy's."""
 
     options: list[Option]
     probability_kind: str = "deterministic"
     effects: tuple[Effect, ...] = ()
     trace: tuple[TraceStep, ...] = ()
+    is_reordered: bool = False
 
 
 Rank = Callable[[list[Option], Any, Moment], Ranking]

@@ -10,6 +10,9 @@ from routerapp.engine.strategies.cheapest import CHEAPEST
 from routerapp.engine.strategies.consistent_hash import CONSISTENT_HASH
 from routerapp.engine.strategies.contextual import CONTEXTUAL
 from routerapp.engine.strategies.fastest import FASTEST
+from routerapp.engine.strategies.headroom import HEADROOM
+from routerapp.engine.strategies.least_busy import LEAST_BUSY
+from routerapp.engine.strategies.most_reliable import MOST_RELIABLE
 from routerapp.engine.strategies.ordered import ORDERED
 from routerapp.engine.strategies.ranking import StrategyKind
 from routerapp.engine.strategies.round_robin import ROUND_ROBIN
@@ -19,7 +22,10 @@ RANKING_STRATEGIES: Mapping[str, StrategyKind] = {
     "ordered": ORDERED,
     "round_robin": ROUND_ROBIN,
     "weighted": WEIGHTED,
+    "least_busy": LEAST_BUSY,
+    "headroom": HEADROOM,
     "fastest": FASTEST,
+    "most_reliable": MOST_RELIABLE,
     "cheapest": CHEAPEST,
     "balanced": BALANCED,
     "capability": CAPABILITY,

@@ -9,9 +9,27 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
+from routerapp.management.heartbeat import Heartbeat
 from routerapp.management.parent import exit_with_parent
 from routerapp.store.drain import Drainer, DrainerRunning
+
+
+class Progress:
+    """What the drainer has done since it started, for its heartbeat."""
+
+    def __init__(self) -> None:
+        self._committed = 0
+        self._last_commit_at = ""
+
+    def note(self, committed: int) -> None:
+        if committed:
+            self._committed += committed
+            self._last_commit_at = timezone.now().isoformat(timespec="seconds")
+
+    def state(self) -> dict[str, Any]:
+        return {"committed": self._committed, "last_commit_at": self._last_commit_at}
 
 
 class Command(BaseCommand):
@@ -31,7 +49,14 @@ class Command(BaseCommand):
                     return
                 for number in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, lambda *_: stop.set())
-                drainer.run_forever(stop)
-                drainer.drain_once()
+                progress = Progress()
+                with Heartbeat("drainer", progress.state) as heartbeat:
+
+                    def on_round(committed: int) -> None:
+                        progress.note(committed)
+                        heartbeat.beat()
+
+                    drainer.run_forever(stop, on_round)
+                    drainer.drain_once()
         except DrainerRunning as error:
             raise CommandError(str(error)) from None

@@ -9,6 +9,7 @@ from celery.app.utils import find_app
 from celery.beat import EmbeddedService
 from django.core.management.base import BaseCommand
 
+from routerapp.management.heartbeat import Heartbeat
 from routerapp.management.parent import exit_with_parent
 
 
@@ -27,6 +28,8 @@ class Command(BaseCommand):
         schedule.start()
         # A container's only user is root; the broker is our own folder and takes JSON alone.
         warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-        app.worker_main(
-            ["--quiet", "worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
-        )
+        with Heartbeat("jobs") as heartbeat:
+            heartbeat.keep_beating()
+            app.worker_main(
+                ["--quiet", "worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
+            )

@@ -1,0 +1,15 @@
+"""Addresses of the Audit and System pages."""
+
+from dashboard.sitemap import page
+from dashboard.views import audit, system
+
+urlpatterns = [
+    page("audit/", audit.audit_list, "audit"),
+    page("audit/check/", audit.audit_check, "audit-check"),
+    page("audit/export/<str:kind>/", audit.audit_export, "audit-export"),
+    page("system/", system.system, "system"),
+    page("system/jobs/", system.system_jobs, "system-jobs"),
+    page("system/settings/", system.system_settings, "system-settings"),
+    page("system/jobs/<int:job_id>/cancel/", system.job_cancel, "job-cancel"),
+    page("system/jobs/<int:job_id>/retry/", system.job_retry, "job-retry"),
+]

@@ -1,0 +1,162 @@
+"""Lines of the System page: each process, each job and each tile in words. Judges by the heartbeat's age alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from dashboard.templatetags.numbers import duration, plural
+from routerapp.models import Job, JobState
+from routerapp.serving.system_state import DRAINER, GATEWAY, JOBS, SystemState, Worker
+
+ROLES = {GATEWAY: "Gateway", DRAINER: "Drainer", JOBS: "Job worker"}
+KINDS = {
+    "health_check": "Health checks",
+    "refresh_evidence": "Measure tokens and answers",
+    "refresh_prices": "Refresh prices",
+    "retention": "Forget what is over its time",
+    "compact_rollups": "Thin out sums per minute and hour",
+    "verify_audit": "Check the audit chain",
+    "reprice_preview": "Compare recorded costs with today's prices",
+    "reprice": "Re-price recorded costs",
+}
+STATE_TONES = {
+    JobState.QUEUED: "info",
+    JobState.RUNNING: "info",
+    JobState.DONE: "ok",
+    JobState.FAILED: "bad",
+    JobState.CANCELLED: "",
+}
+TIGHT_SHARE = 0.05
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    label: str
+    figure: str
+    note: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLine:
+    """state, tone: how its heartbeat is. is_behind: it serves an older configuration. doing: what it said of itself."""
+
+    worker: Worker
+    role: str
+    state: str
+    tone: str
+    age: str
+    is_behind: bool
+    in_flight: int | None
+    breakers: Mapping[str, str]
+    doing: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    job: Job
+    kind: str
+    tone: str
+    took: str
+    percent: int
+    may_cancel: bool
+    may_retry: bool
+
+
+def size(number: float) -> str:
+    """12.3 MiB."""
+    unit = 0
+    while number >= 1024 and unit < len(UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    return f"{number:,.0f} {UNITS[unit]}" if unit == 0 else f"{number:,.1f} {UNITS[unit]}"
+
+
+def tiles(state: SystemState) -> list[Tile]:
+    alive = [worker for worker in state.workers if worker.is_fresh]
+    missing = [name for role, name in ROLES.items() if not any(worker.role == role for worker in alive)]
+    in_flight = sum(int(worker.state.get("in_flight") or 0) for worker in alive)
+    folder = state.folder
+    is_tight = folder.free_bytes < TIGHT_SHARE * folder.total_bytes
+    open_jobs = state.jobs.get(JobState.QUEUED, 0) + state.jobs.get(JobState.RUNNING, 0)
+    return [
+        Tile(
+            "Processes",
+            f"{len(alive)} alive",
+            f"missing: {', '.join(missing).lower()}" if missing else "gateway, drainer and job worker report",
+            "bad" if missing else "",
+        ),
+        Tile("In flight", f"{in_flight:,}", "requests being answered now"),
+        Tile("Journal waits", size(state.spool.bytes_waiting), _waiting(state)),
+        Tile("Jobs open", f"{open_jobs:,}", _jobs_note(state), "bad" if state.jobs.get(JobState.FAILED) else ""),
+        Tile("Disk free", size(folder.free_bytes), f"of {size(folder.total_bytes)}", "bad" if is_tight else ""),
+        Tile("Database", size(folder.database_bytes), "with its write-ahead log"),
+    ]
+
+
+def process_lines(state: SystemState) -> list[ProcessLine]:
+    return [_process(worker, state.revisions.serial) for worker in state.workers]
+
+
+def missing_roles(state: SystemState) -> list[str]:
+    return [name for role, name in ROLES.items() if not state.of_role(role)]
+
+
+def job_line(job: Job) -> JobLine:
+    is_open = job.state in (JobState.QUEUED, JobState.RUNNING)
+    end = job.finished_at or (timezone.now() if job.started_at else None)
+    took = duration((end - job.started_at).total_seconds() * 1000) if job.started_at and end else ""
+    return JobLine(
+        job,
+        KINDS.get(job.kind, job.kind.replace("_", " ").capitalize()),
+        STATE_TONES.get(JobState(job.state), ""),
+        took,
+        round(100 * job.progress),
+        may_cancel=is_open and not job.is_cancel_requested,
+        may_retry=not is_open,
+    )
+
+
+def _process(worker: Worker, serial: int) -> ProcessLine:
+    is_gateway = worker.role == GATEWAY
+    state, tone = ("alive", "ok") if worker.is_fresh else ("silent", "bad")
+    if worker.is_fresh and worker.state.get("is_draining"):
+        state, tone = "stopping", "warn"
+    return ProcessLine(
+        worker=worker,
+        role=ROLES.get(worker.role, worker.role),
+        state=state,
+        tone=tone,
+        age=duration(1000 * worker.age_seconds),
+        is_behind=is_gateway and worker.is_fresh and worker.serial < serial,
+        in_flight=worker.state.get("in_flight") if is_gateway else None,
+        breakers=worker.breakers,
+        doing=_doing(worker),
+    )
+
+
+def _doing(worker: Worker) -> str:
+    said: Mapping[str, Any] = worker.state
+    if worker.role == DRAINER:
+        committed = int(said.get("committed") or 0)
+        return f"{plural(committed, 'entry,entries')} written since it started"
+    if worker.role == GATEWAY:
+        room = "" if said.get("spool_has_room", True) else ", journal full"
+        return f"{size(int(said.get('spool_bytes') or 0))} of journal on disk{room}"
+    return ""
+
+
+def _waiting(state: SystemState) -> str:
+    since = state.spool.waiting_since_ms
+    if since is None:
+        return "all of it is in the database"
+    return f"for {duration(max(0.0, state.at.timestamp() * 1000 - since))}"
+
+
+def _jobs_note(state: SystemState) -> str:
+    failed = state.jobs.get(JobState.FAILED, 0)
+    return f"{failed} failed" if failed else "none failed"

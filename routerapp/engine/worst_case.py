@@ -1,0 +1,57 @@
+"""The most that one upstream call may use and cost: what is held before it is made, and the cap that keeps it true.
+
+A token is at least one byte of text, so the bytes of a prompt bound its tokens whatever the tokenizer. The length of an answer is bounded
+by the limit sent upstream: the caller's own, else the cap computed here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from routerapp.engine.estimates import Forecast, Need
+from routerapp.engine.money import attempt_cost
+from routerapp.engine.types import LanguageModelFacts, Price
+
+BYTES_PER_TOKEN = 4
+LEAST_CAP_TOKENS = 4_096
+EXPECTED_TIMES = 4
+# Above what any provider counts for one image at full detail.
+MOST_TOKENS_PER_IMAGE = 50_000
+# What a provider adds unseen: markers around messages, and with tools a system prompt of its own.
+UNSEEN_TOKENS = 64
+UNSEEN_TOOL_TOKENS = 1_024
+
+
+class WorstCase(msgspec.Struct, frozen=True, gc=False):
+    """input_tokens and output_tokens bound what is billed. cap: the limit to send upstream; None where the caller set one."""
+
+    input_tokens: int
+    output_tokens: int
+    cap: int | None
+
+    def cost(self, price: Price) -> int:
+        """All of the prompt at the dearer of what fresh and cached input cost."""
+        cached = price.cached_input_nusd_per_mtok or 0
+        from_cache = self.input_tokens if cached > price.input_nusd_per_mtok else 0
+        return attempt_cost(price, self.input_tokens, self.output_tokens, from_cache)
+
+
+def worst_case(model: LanguageModelFacts, need: Need, forecast: Forecast, sent_bytes: int = 0) -> WorstCase:
+    """sent_bytes: of the body, images left out, where they are known; else the prompt's estimate is undone."""
+    size = max(sent_bytes, need.prompt_tokens * BYTES_PER_TOKEN)
+    images = MOST_TOKENS_PER_IMAGE if need.vision else 0
+    unseen = UNSEEN_TOOL_TOKENS if need.tools else UNSEEN_TOKENS
+    most_input = max(min(size + images + unseen, model.context_window), forecast.input_tokens)
+    if need.endpoint != "chat":
+        # Each input of a batch has the window to itself.
+        return WorstCase(max(size + unseen, forecast.input_tokens), 0, None)
+    if need.max_tokens is not None:
+        return WorstCase(most_input, need.max_tokens, None)
+    cap = output_cap(model, forecast.output_tokens)
+    return WorstCase(most_input, cap, cap)
+
+
+def output_cap(model: LanguageModelFacts, expected_tokens: int) -> int:
+    """Four times what is expected, and never so little that a usual answer is cut."""
+    generous = max(EXPECTED_TIMES * expected_tokens, LEAST_CAP_TOKENS)
+    return generous if model.max_output_tokens is None else min(model.max_output_tokens, generous)

@@ -1,0 +1,48 @@
+"""Limits as people and the API give them: whole numbers and plain dollars, to the columns of Allowance; null takes a limit away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from routerapp.engine.money import format_usd
+from routerapp.models.access import Allowance
+from routerapp.serving.amounts import optional_usd
+from routerapp.serving.refusals import invalid
+
+# Field -> the most it may be. Above these a limit is none.
+WHOLE_NUMBERS: Mapping[str, int] = MappingProxyType(
+    {"requests_per_minute": 1_000_000, "tokens_per_minute": 10_000_000_000, "max_parallel": 100_000}
+)
+# Field -> column.
+AMOUNTS: Mapping[str, str] = MappingProxyType(
+    {"daily_spend_usd": "daily_spend_nusd", "monthly_spend_usd": "monthly_spend_nusd"}
+)
+ALLOWANCE_INPUTS = (*WHOLE_NUMBERS, *AMOUNTS)
+
+
+def set_allowance(row: Allowance, fields: Mapping[str, Any]) -> None:
+    """Sets those of the fields that are limits; raises Invalid naming the field, what was given and what is allowed."""
+    for name, most in WHOLE_NUMBERS.items():
+        if name in fields:
+            setattr(row, name, _whole(name, fields[name], most))
+    for name, column in AMOUNTS.items():
+        if name in fields:
+            setattr(row, column, optional_usd(fields[name], name))
+
+
+def allowance_values(row: Allowance) -> dict[str, Any]:
+    """For the audit log, in the words of the API."""
+    amounts = {name: getattr(row, column) for name, column in AMOUNTS.items()}
+    return {name: getattr(row, name) for name in WHOLE_NUMBERS} | {
+        name: None if nusd is None else format_usd(nusd) for name, nusd in amounts.items()
+    }
+
+
+def _whole(name: str, value: Any, most: int) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise invalid(name, "out_of_range", f"{str(value)[:40]!r} is not a whole number from 1 to {most:,}.")
+    return value

@@ -1,0 +1,194 @@
+"""What one routed request holds of its subjects' money and tokens: enough for the dearest step of its plan, more before an attempt needs more.
+
+Every attempt's cost is spent out of the hold as it ends, so that what is left always covers the attempts that still run. The hold is of
+the worst case: with the cap on the answer sent upstream, an attempt never costs more than was held for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from routerapp.engine.caps import caps_of, limit_in
+from routerapp.engine.chat import Chat
+from routerapp.engine.config import Config
+from routerapp.engine.constraints import Reason
+from routerapp.engine.estimates import forecast_for, need_of
+from routerapp.engine.money import price_at
+from routerapp.engine.types import Decision, Evidence, Inputs
+from routerapp.engine.verdicts import Verdict
+from routerapp.engine.worst_case import MOST_TOKENS_PER_IMAGE, WorstCase, worst_case
+from routerapp.providers.clock import Clock
+from routerapp.store.limits import CallerLimits, Grant, Shortage
+
+CAPPED = "capped:max_tokens"
+_MESSAGE_BYTES = 64
+
+
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """The most one attempt may add. nusd None: unpriced."""
+
+    nusd: int | None
+    tokens: int
+
+
+class Hold:
+    """One request's, from its decision to its end. grant: what admitted it."""
+
+    def __init__(
+        self,
+        limits: CallerLimits,
+        grant: Grant,
+        clock: Clock,
+        chat: Chat,
+        decision: Decision,
+        inputs: Inputs,
+        config: Config,
+        evidence: Evidence,
+    ) -> None:
+        self._limits = limits
+        self._grant = grant
+        self._decision = decision
+        self._inputs = inputs
+        self._config = config
+        self._evidence = evidence
+        self._clock = clock
+        self._sent = _Sent(chat, inputs, decision.parameters)
+        self._worst: dict[str, WorstCase] = {}
+        self._running: Counter[str] = Counter()
+        self.caps: Mapping[str, int] = caps_of(decision.plan, config, evidence, inputs, decision.parameters)
+
+    def take(self, now_ms: int) -> Shortage | None:
+        """Before the plan is executed: its dearest step, and both where a hedge runs beside the primary; at least the primary alone.
+
+        None when it is held. What a later attempt needs beyond that is asked for when its turn comes.
+        """
+        plan = self._decision.plan
+        charges = [self._charge(step.deployment, now_ms) for step in plan]
+        beside = [one for one, step in zip(charges, plan, strict=True) if step.role in ("primary", "hedge")]
+        together = _sum(beside)
+        most = Charge(
+            max(together.nusd or 0, *(one.nusd or 0 for one in charges)),
+            max(together.tokens, *(one.tokens for one in charges)),
+        )
+        if self._hold(most, now_ms) is None:
+            return None
+        return self._hold(charges[0], now_ms)
+
+    def why_not(self, deployment: str, *, is_starting: bool) -> Reason | None:
+        """Whether what is held covers one more attempt there; is_starting: it is about to be made, so hold what is missing."""
+        now_ms = self._clock.now_ms()
+        charge = self._charge(deployment, now_ms)
+        if charge.nusd is None and self._counts_money and not self._lets_unpriced_through:
+            return Verdict.UNPRICED, {}
+        needed = _sum([charge, *(self._charge(slug, now_ms) for slug in self._running.elements())])
+        ask = self._limits.hold if is_starting else self._limits.shortage
+        shortage = ask(self._grant, needed.nusd or 0, needed.tokens, now_ms)
+        if shortage is None:
+            return None
+        if shortage.limit.endswith("_nusd"):
+            left = max(0, shortage.allowed - shortage.used) + self._grant.nusd
+            return Verdict.OVER_BUDGET, {"cost_nusd": needed.nusd or 0, "left_nusd": left}
+        return Verdict.RATE_LIMITED, {"needs_tokens": needed.tokens, "limit": shortage.limit}
+
+    def started(self, deployment: str) -> None:
+        self._running[deployment] += 1
+
+    def ended(self, deployment: str) -> None:
+        self._running[deployment] -= 1
+
+    def most_output_tokens(self, deployment: str) -> int:
+        """What its answer cannot be longer than, whoever counts."""
+        return self._worst_case(deployment).output_tokens
+
+    def warnings(self, deployment: str) -> tuple[str, ...]:
+        return (CAPPED,) if deployment in self.caps else ()
+
+    def parameters(self, deployment: str) -> Mapping[str, Any]:
+        """What is sent upstream instead of the caller's own: the policy's overrides, and the cap where one is needed."""
+        cap = self.caps.get(deployment)
+        return self._decision.parameters if cap is None else {**self._decision.parameters, "max_tokens": cap}
+
+    @property
+    def _counts_money(self) -> bool:
+        return any(
+            one.daily_spend_nusd is not None or one.monthly_spend_nusd is not None for _, _, one in self._grant.subjects
+        )
+
+    @property
+    def _lets_unpriced_through(self) -> bool:
+        budgets = self._config.budgets
+        return budgets is not None and budgets.unpriced == "allow"
+
+    def _hold(self, charge: Charge, now_ms: int) -> Shortage | None:
+        return self._limits.hold(self._grant, charge.nusd or 0, charge.tokens, now_ms)
+
+    def _charge(self, deployment: str, now_ms: int) -> Charge:
+        """Money by what can be billed; tokens by the usual estimate of the prompt, as bytes would count every prompt fourfold."""
+        worst = self._worst_case(deployment)
+        price = price_at(self._config.deployments[deployment].prices, now_ms)
+        tokens = min(worst.input_tokens, self._inputs.features.prompt_tokens) + worst.output_tokens
+        return Charge(None if price is None else worst.cost(price), tokens)
+
+    def _worst_case(self, deployment: str) -> WorstCase:
+        found = self._worst.get(deployment)
+        if found is None:
+            found = self._worst[deployment] = self._sent.worst_case(deployment, self._config, self._evidence)
+        return found
+
+
+class _Sent:
+    """What of the chat bounds its cost: bytes, images, answers asked for, limits on each."""
+
+    def __init__(self, chat: Chat, inputs: Inputs, parameters: Mapping[str, Any]) -> None:
+        self._need = need_of(inputs)
+        self._limit = limit_in(parameters)
+        self._answers = chat.answers_wanted
+        self._images = _images_in(chat.messages) if inputs.features.has_images else 0
+        self._bytes = _text_bytes(chat) if self._images else chat.body_bytes
+
+    def worst_case(self, deployment: str, config: Config, evidence: Evidence) -> WorstCase:
+        model = config.models[config.deployments[deployment].model]
+        forecast = forecast_for(model, self._need, evidence, config.task_dimensions)
+        more_images = max(0, self._images - 1) * MOST_TOKENS_PER_IMAGE
+        worst = worst_case(model, self._need, forecast, self._bytes + more_images)
+        each = worst.output_tokens
+        if self._limit is not None and worst.output_tokens:
+            each = self._limit if worst.cap is not None else max(self._limit, worst.output_tokens)
+        return WorstCase(worst.input_tokens, each * self._answers, worst.cap)
+
+
+def _text_bytes(chat: Chat) -> int:
+    """Of all but what is in images: an image may be a megabyte of base64 and a thousand tokens."""
+    fields = sum(len(raw) for name, raw in chat.fields.items() if name != "messages")
+    return fields + sum(_MESSAGE_BYTES + _size(message) for message in chat.messages)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, Mapping):
+        return 0 if _is_image(value) else sum(len(name) + _size(inner) for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return sum(_size(inner) for inner in value)
+    return 8
+
+
+def _images_in(messages: Sequence[Mapping[str, Any]]) -> int:
+    parts = (part for message in messages for part in _parts(message.get("content")))
+    return max(1, sum(_is_image(part) for part in parts))
+
+
+def _parts(content: Any) -> list[Any]:
+    return content if isinstance(content, list) else []
+
+
+def _is_image(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") in ("image_url", "image", "input_image")
+
+
+def _sum(charges: Sequence[Charge]) -> Charge:
+    return Charge(sum(one.nusd or 0 for one in charges), sum(one.tokens for one in charges))

@@ -1,0 +1,174 @@
+"""How this installation is doing, as values: processes, journal, jobs, database, disk, versions, revisions, settings.
+
+Read by the System page, its API and `doctor`. Judges nothing but whether a heartbeat is still fresh.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count
+from django.utils import timezone
+
+from routerapp.engine.types import ENGINE_VERSION
+from routerapp.models import ConfigRevision, EvidenceRevision, InstallationState, Job, WorkerReport
+from routerapp.store.last_good import FILE_NAME as LAST_GOOD
+from routerapp.store.spool_state import SpoolState, read_spool_state
+from routerapp.version import PRODUCT_VERSION
+
+# Workers report once a second, the others every five.
+FRESH = dt.timedelta(seconds=15)
+GATEWAY, DRAINER, JOBS = "gateway", "drainer", "jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One process. role: gateway, drainer or jobs. state is what it said of itself."""
+
+    name: str
+    role: str
+    reported_at: dt.datetime
+    age_seconds: float
+    config_revision: str
+    serial: int
+    state: Mapping[str, Any]
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.age_seconds <= FRESH.total_seconds()
+
+    @property
+    def breakers(self) -> dict[str, str]:
+        """Deployments whose breaker is not closed."""
+        deployments = self.state.get("deployments") or {}
+        return {slug: one["breaker"] for slug, one in deployments.items() if one.get("breaker", "closed") != "closed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    path: str
+    free_bytes: int
+    total_bytes: int
+    database_bytes: int
+    last_good_age_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """pending: migrations this code has and the database has not seen."""
+
+    product: str
+    engine: str
+    python: str
+    django: str
+    database: str
+    schema: str
+    pending: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    config: str
+    evidence: str
+    serial: int
+    configs: int
+    evidences: int
+    newest_config_at: dt.datetime | None
+    newest_evidence_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SystemState:
+    at: dt.datetime
+    workers: tuple[Worker, ...]
+    spool: SpoolState
+    jobs: Mapping[str, int]
+    waiting_messages: int
+    folder: Folder
+    revisions: Revisions
+
+    def of_role(self, role: str) -> tuple[Worker, ...]:
+        return tuple(worker for worker in self.workers if worker.role == role)
+
+
+def read_system_state() -> SystemState:
+    now = timezone.now()
+    data_dir = settings.DATA_DIR
+    return SystemState(
+        at=now,
+        workers=_workers(now),
+        spool=read_spool_state(data_dir),
+        jobs=dict(Job.objects.values_list("state").annotate(n=Count("pk")).order_by("state")),
+        waiting_messages=sum(1 for _ in (data_dir / "broker" / "messages").glob("*.msg")),
+        folder=read_folder(data_dir),
+        revisions=_revisions(),
+    )
+
+
+def read_folder(data_dir: Path) -> Folder:
+    disk = shutil.disk_usage(data_dir)
+    name = str(connection.settings_dict["NAME"])
+    parts = (Path(name + suffix) for suffix in ("", "-wal", "-shm"))
+    size = sum(part.stat().st_size for part in parts if part.exists())
+    last_good = data_dir / LAST_GOOD
+    age = timezone.now().timestamp() - last_good.stat().st_mtime if last_good.exists() else None
+    return Folder(str(data_dir), disk.free, disk.total, size, age)
+
+
+def read_versions() -> Versions:
+    """Apart from the rest: it reads every migration there is, which takes a while and changes only with a restart."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    applied = sorted(name for app, name in executor.loader.applied_migrations if app == "routerapp")
+    with connection.cursor() as cursor:
+        query = "SELECT sqlite_version()" if connection.vendor == "sqlite" else "SELECT version()"
+        cursor.execute(query)
+        database = str(cursor.fetchone()[0])
+    return Versions(
+        product=PRODUCT_VERSION,
+        engine=ENGINE_VERSION,
+        python=platform.python_version(),
+        django=django.get_version(),
+        database=f"SQLite {database}" if connection.vendor == "sqlite" else database,
+        schema=applied[-1] if applied else "",
+        pending=tuple(f"{migration.app_label}.{migration.name}" for migration, _ in plan),
+    )
+
+
+def _workers(now: dt.datetime) -> tuple[Worker, ...]:
+    """Gateway workers first, then the others by name."""
+    rows = [
+        Worker(
+            name=row.worker,
+            role=str(row.state.get("role", GATEWAY)),
+            reported_at=row.reported_at,
+            age_seconds=max(0.0, (now - row.reported_at).total_seconds()),
+            config_revision=row.config_revision,
+            serial=row.serial,
+            state=row.state,
+        )
+        for row in WorkerReport.objects.order_by("worker")
+    ]
+    return tuple(sorted(rows, key=lambda worker: (worker.role != GATEWAY, worker.name)))
+
+
+def _revisions() -> Revisions:
+    state = InstallationState.objects.filter(id=1).values_list("config_id", "evidence_id", "serial").first()
+    config, evidence, serial = state or ("", "", 0)
+    newest = [
+        table._default_manager.order_by("-created_at").values_list("created_at", flat=True).first()
+        for table in (ConfigRevision, EvidenceRevision)
+    ]
+    return Revisions(
+        config or "", evidence or "", serial, ConfigRevision.objects.count(), EvidenceRevision.objects.count(), *newest
+    )

@@ -1,0 +1,189 @@
+"""Prices of the package beside ours, matched by vendor and exact model name; nothing is guessed by a name's beginning. Only reads.
+
+The package knows several spellings of one model, each spelled out; its looser rules (begins with, contains) are not used here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+from django.db.models import Prefetch
+
+from routerapp.engine import types
+from routerapp.models import Deployment, ProviderKind
+from routerapp.models import Price as PriceRow
+from routerapp.store.prices import SOURCE, compile_price, value_of
+
+# Our presets' names for vendors where the package has another.
+PACKAGE_IDS = {"gemini": "google", "xai": "x-ai"}
+SAME, DIFFERS, NEW, UNMATCHED = "same", "differs", "new", "unmatched"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The package's name of a model: provider/model, as matched."""
+
+    provider: str
+    model: str
+    context_window: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One deployment: its price now and the package's. state: same, differs, new (unpriced here) or unmatched; reason says why unmatched."""
+
+    deployment: str
+    provider: str
+    upstream_model: str
+    state: str
+    current: types.Price | None = None
+    listed: types.Price | None = None
+    match: Match | None = None
+    reason: str = ""
+
+    @property
+    def by_hand(self) -> bool:
+        """Entered by somebody: an import would replace it."""
+        return self.current is not None and not self.current.source.startswith(SOURCE)
+
+
+def package_source(match: Match | None = None) -> str:
+    """What a price from the package is marked with: its version, and the name that was matched."""
+    text = f"{SOURCE} {version(SOURCE)}"
+    return f"{text} {match.name}"[:100] if match else text
+
+
+def compare_prices(now: datetime, slug: str = "") -> tuple[Comparison, ...]:
+    """Every open deployment, or the one asked for, by slug."""
+    prices = Prefetch("prices", queryset=PriceRow.objects.order_by("valid_from"))
+    rows = Deployment.objects.filter(archived_at=None).select_related("provider", "language_model")
+    if slug:
+        rows = rows.filter(slug=slug)
+    return tuple(_compare(row, now) for row in rows.prefetch_related(prices).order_by("slug"))
+
+
+def compare_with(slug: str, name: str, now: datetime) -> Comparison:
+    """One deployment with a model that somebody named: provider/model, exactly. Raises LookupError."""
+    match = _named(name)
+    if match is None:
+        raise LookupError(f"The price package has no {name[:120]}.")
+    (found,) = compare_prices(now, slug)
+    listed = _listed(match, now)
+    if listed is None:
+        raise LookupError(f"The price package does not price {name[:120]} by input and output token.")
+    return Comparison(
+        found.deployment,
+        found.provider,
+        found.upstream_model,
+        _state(found.current, listed),
+        found.current,
+        listed,
+        match,
+    )
+
+
+def find_match(vendor: str, upstream_model: str) -> Match | None:
+    """Of a vendor by the package's own id, and a model by exact name."""
+    models = _index().get(vendor)
+    return models.get(upstream_model) if models else None
+
+
+def _compare(row: Deployment, now: datetime) -> Comparison:
+    current = next((value_of(price) for price in reversed(row.prices.all()) if price.valid_from <= now), None)
+    where = (row.slug, row.provider.name, row.upstream_model)
+    vendors = list(_vendors(row))
+    if not vendors:
+        return Comparison(*where, UNMATCHED, current, reason="Its provider is no vendor the package knows.")
+    for vendor in vendors:
+        match = find_match(vendor, row.upstream_model)
+        if match is not None:
+            listed = _listed(match, now)
+            if listed is None:
+                return Comparison(*where, UNMATCHED, current, match=match, reason="Not sold by input and output token.")
+            return Comparison(*where, _state(current, listed), current, listed, match)
+    reason = f"{' or '.join(vendors)} has no model of exactly this name there."
+    return Comparison(*where, UNMATCHED, current, reason=reason)
+
+
+def _state(current: types.Price | None, listed: types.Price) -> str:
+    if current is None:
+        return NEW
+    rates = [
+        (price.input_nusd_per_mtok, price.output_nusd_per_mtok, price.cached_input_nusd_per_mtok)
+        for price in (current, listed)
+    ]
+    return SAME if rates[0] == rates[1] else DIFFERS
+
+
+def _vendors(row: Deployment) -> Iterator[str]:
+    """The package's ids that the provider's address or preset names. A simulated one stands for its model's vendor."""
+    known = _index()
+    url = row.base_url or row.provider.base_url
+    found = [vendor for vendor, pattern in _patterns() if url and pattern.match(url) and vendor in known]
+    preset = PACKAGE_IDS.get(row.provider.preset, row.provider.preset)
+    if not found and preset in known:
+        found = [preset]
+    if not found and row.provider.kind == ProviderKind.SIMULATED:
+        found = [row.language_model.vendor.lower()]
+    return (vendor for vendor in found if vendor in known)
+
+
+def _listed(match: Match, now: datetime) -> types.Price | None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    for provider in get_snapshot().providers:
+        if provider.id == match.provider:
+            for model in provider.models:
+                if model.id == match.model:
+                    return compile_price(model.get_prices(now), now)
+    return None
+
+
+def _named(name: str) -> Match | None:
+    vendor, _, model = name.strip().partition("/")
+    return find_match(vendor, model)
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, dict[str, Match]]:
+    """vendor -> exact spelling -> model. A spelling that two models share is nobody's."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    index: dict[str, dict[str, Match]] = {}
+    for provider in get_snapshot().providers:
+        names: dict[str, Match] = {}
+        shared: set[str] = set()
+        for model in provider.models:
+            match = Match(provider.id, model.id, model.context_window)
+            for name in {model.id, *_spellings(model.match)}:
+                if name in names and name != model.id:
+                    shared.add(name)
+                names[name] = match if name == model.id else names.get(name, match)
+        ids = {model.id for model in provider.models}
+        index[provider.id] = {name: match for name, match in names.items() if name in ids or name not in shared}
+    return index
+
+
+def _spellings(clause: Any) -> Iterator[str]:
+    """The names a match rule spells out in full."""
+    if (exact := getattr(clause, "equals", None)) is not None:
+        yield exact
+    for inner in getattr(clause, "or_", ()) or ():
+        yield from _spellings(inner)
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    from genai_prices.data_snapshot import get_snapshot
+
+    return tuple((provider.id, re.compile(provider.api_pattern)) for provider in get_snapshot().providers)

@@ -1,0 +1,3 @@
+from tests.management.commands import run
+
+__all__ = ["run"]
