@@ -14,7 +14,7 @@ from routerapp.serving.refusals import Missing
 from routerapp.serving.simulate import simulate
 from routerapp.store.replay import NotReplayable
 from routerapp.store.revisions import load_config
-from tests.engine.explainable import a_case
+from tests.explain.explainable import a_case
 from tests.factories import a_deployment, a_policy
 from tests.recorded_decision import a_recorded_decision
 from tests.runtimes import a_chat, a_runtime, a_snapshot

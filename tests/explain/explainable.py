@@ -17,7 +17,7 @@ from routerapp.engine.features import extract_features
 from routerapp.engine.policy import parse_policy
 from routerapp.engine.task import default_classifier
 from routerapp.engine.types import Features, Inputs, LastServed, Live, LiveDeployment, RequestFacts
-from tests.engine.changes import Case
+from tests.explain.changes import Case
 
 PROJECT = Path(__file__).resolve().parents[2]
 DATA = PROJECT.parent / "shared" / "data" / "routing"

@@ -326,7 +326,7 @@ def test_a_pinned_name_is_explained_without_a_policy():
 
 def test_a_rule_read_alone_is_the_rule_read_with_the_others():
     from routerapp.engine.levers.visit import visits_of
-    from tests.engine.explainable import demo_policies
+    from tests.explain.explainable import demo_policies
 
     for document in demo_policies():
         whole = parse_policy(document)

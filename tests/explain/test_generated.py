@@ -15,8 +15,8 @@ from routerapp.engine.explain import Change, Explanation, explain, rounds_of
 from routerapp.engine.levers.lever import DOWN, UP, Lever, Number, Switch
 from routerapp.engine.matching import UnknownObservation
 from routerapp.engine.problems import PolicyError
-from tests.engine.changes import Case, changed
-from tests.engine.explainable import a_case
+from tests.explain.changes import Case, changed
+from tests.explain.explainable import a_case
 
 PARTS = 4
 CHANGES = 2_500
