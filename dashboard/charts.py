@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
 from typing import Any
 
 from django.utils.html import format_html_join
@@ -12,13 +11,13 @@ from django.utils.safestring import SafeString
 from dashboard import figures
 from dashboard.templatetags.numbers import count, duration, instant, money, plural, share
 from routerapp.engine.money import format_usd
+from routerapp.experiments.intervals import proportion
 from routerapp.store.reports import OverviewReport, Point
 from routerapp.store.sketches import Percentiles
 
 Report = OverviewReport
 Row = tuple[Any, ...]
 PERCENTILE_COLUMNS = ("p50_ms", "p95_ms", "samples")
-Z_95 = 1.959964
 ATTEMPTS = "attempt,attempts"
 CACHE = "cache"
 STEP_NAMES = {60_000: "minute", 3_600_000: "hour", 86_400_000: "day"}
@@ -235,7 +234,8 @@ def _success_per_model(report: Report) -> Chart:
     judged.sort(key=lambda pair: pair[1].ok / pair[1].judged)
     names = [name for name, _ in judged]
     values = [100 * one.ok / one.judged for _, one in judged]
-    bounds = [wilson(one.ok, one.judged) for _, one in judged]
+    intervals = [proportion(one.ok, one.judged) for _, one in judged]
+    bounds = [(one.low or 0.0, 1.0 if one.high is None else one.high) for one in intervals]
     texts = [f"{share(one.ok / one.judged)} of {count(one.judged)}" for _, one in judged]
     lows, highs = [100 * low for low, _ in bounds], [100 * high for _, high in bounds]
     figure = figures.dots_with_interval(names, values, lows, highs, {"ticksuffix": " %"}, texts)
@@ -285,14 +285,6 @@ def _cost_per_model(report: Report) -> Chart:
         exact,
         ("model", "cost_usd", "attempts", "unpriced"),
     )
-
-
-def wilson(ok: int, n: int) -> tuple[float, float]:
-    """95 % score interval of a share (Wilson 1927)."""
-    p, z2 = ok / n, Z_95 * Z_95
-    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _layers(report: Report, of: Callable[[Point], int]) -> tuple[list[str], dict[str, list[int]]]:

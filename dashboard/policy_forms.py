@@ -74,7 +74,7 @@ class RuleForm:
             path = problem.path.removeprefix(f"{prefix}.")
             if path.startswith("when") and place_problems(self.when, {path: problem.message}):
                 continue
-            if path.startswith("use") and _place_in_use(self.use, path, problem.message):
+            if path.startswith("use") and place_in_use(self.use, path, problem.message):
                 continue
             if path == "name":
                 self.name.problems.append(problem.message)
@@ -138,7 +138,7 @@ class DefaultForm:
     def put(self, problems: Iterable[Problem], prefix: str = "default") -> None:
         for problem in problems:
             path = f"use{problem.path.removeprefix(prefix)}" if problem.path.startswith(prefix) else problem.path
-            if not (path.startswith("use") and _place_in_use(self.use, path, problem.message)):
+            if not (path.startswith("use") and place_in_use(self.use, path, problem.message)):
                 self.problems.append(f"{problem.path}: {problem.message}")
 
 
@@ -197,7 +197,7 @@ def read_settings(data: QueryDict, options: CatalogueOptions) -> SettingsForm:
     return form
 
 
-def _place_in_use(use: UseForm, path: str, message: str) -> bool:
+def place_in_use(use: UseForm, path: str, message: str) -> bool:
     parts = {part.path: part for part in use.parts()}
     known = _nearest(re.sub(r"\[([^\[\]]*)\]", r".\1", path), parts)
     if known and message not in parts[known].problems:

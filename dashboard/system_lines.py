@@ -15,6 +15,8 @@ from routerapp.serving.system_state import DRAINER, GATEWAY, JOBS, SystemState, 
 ROLES = {GATEWAY: "Gateway", DRAINER: "Drainer", JOBS: "Job worker"}
 KINDS = {
     "health_check": "Health checks",
+    "evaluate_alerts": "Look at the alert rules",
+    "send_alerts": "Send alerts",
     "refresh_evidence": "Measure tokens and answers",
     "refresh_prices": "Refresh prices",
     "retention": "Forget what is over its time",

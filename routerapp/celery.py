@@ -26,6 +26,7 @@ def _entry(schedule: Any, kind: str, queue: str = "quick", expires: float = 3600
 
 SCHEDULE = {
     "health checks": _every(30, "health_check"),
+    "alert rules": _every(30, "evaluate_alerts"),
     "evidence refresh": _every(60, "refresh_evidence"),
     "rollup compaction": _entry(crontab(minute=7), "compact_rollups"),
     "retention": _entry(crontab(hour=3, minute=20), "retention", "long"),

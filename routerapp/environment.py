@@ -16,10 +16,14 @@ from urllib.parse import urlsplit
 
 from routerapp.bad_setting import BadSetting as BadSetting
 from routerapp.client_address import TrustedProxies, parse_trusted_proxies
+from routerapp.observability_settings import NAMES as OBSERVABILITY_NAMES
+from routerapp.observability_settings import ObservabilitySettings, read_observability
 from routerapp.oidc_settings import NAMES as OIDC_NAMES
 from routerapp.oidc_settings import OidcSettings, read_oidc
 from routerapp.root_secret import FILE_NAME as ROOT_SECRET_FILE
 from routerapp.root_secret import BadRootSecret, RootSecret, derive_key, make_root_secret, read_root_secret
+from routerapp.smtp_settings import NAMES as SMTP_NAMES
+from routerapp.smtp_settings import SmtpSettings, read_smtp
 
 LEAST_PASSWORD = 10
 KNOWN = frozenset(
@@ -32,11 +36,11 @@ KNOWN = frozenset(
         "SIGNALBOX_DEMO",
         "SIGNALBOX_EGRESS_ALLOW",
         "SIGNALBOX_HOST",
-        "SIGNALBOX_METRICS_TOKEN",
         "SIGNALBOX_PORT",
         "SIGNALBOX_PUBLIC_URL",
         "SIGNALBOX_TRUSTED_PROXIES",
         "SIGNALBOX_WORKERS",
+        *OBSERVABILITY_NAMES,
         *OIDC_NAMES,
     }
 )
@@ -59,7 +63,6 @@ class Environment:
     public_url: str
     database: dict[str, Any]
     egress_allow: tuple[str, ...]
-    metrics_token: str | None = field(repr=False)
     root_secret: bytes = field(repr=False)
     old_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     pepper: bytes | None = field(default=None, repr=False)
@@ -67,6 +70,8 @@ class Environment:
     is_new_folder: bool = False
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
     oidc: OidcSettings | None = None
+    smtp: SmtpSettings | None = None
+    observability: ObservabilitySettings = field(default_factory=ObservabilitySettings)
 
     @property
     def is_https(self) -> bool:
@@ -106,7 +111,6 @@ def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) 
         public_url=public_url,
         database=_read_database(variables, data_dir),
         egress_allow=_read_egress_allow(variables),
-        metrics_token=variables.get("SIGNALBOX_METRICS_TOKEN") or None,
         root_secret=secret.primary,
         old_secrets=secret.old,
         pepper=secret.pepper,
@@ -114,6 +118,8 @@ def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) 
         is_new_folder=is_new_folder,
         trusted_proxies=parse_trusted_proxies(variables.get("SIGNALBOX_TRUSTED_PROXIES", "")),
         oidc=read_oidc(variables),
+        smtp=read_smtp(variables),
+        observability=read_observability(variables),
     )
 
 

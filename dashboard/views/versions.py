@@ -7,16 +7,16 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard.document_text import write_text
 from dashboard.extra_words import describe_extras
 from dashboard.fragments import render_page
-from dashboard.policy_changes import changes_between, diff_lines, rule_name
+from dashboard.policy_changes import changes_between, diff_lines
+from dashboard.publish_reasons import publish_reasons
 from dashboard.roles import actor_of, allowed_to, can
 from dashboard.rule_cards import default_card, rule_cards
-from dashboard.use_words import describe_constraints, place_words
+from dashboard.use_words import describe_constraints
 from routerapp.engine.problems import Problem
 from routerapp.models import Draft, Policy, PolicyVersion
 from routerapp.serving import publish_policy
@@ -75,7 +75,7 @@ def version_roll_back(request: HttpRequest, slug: str, number: int) -> HttpRespo
                 expected_live=int(expected) if expected.isdigit() else None,
             )
         except Invalid as refused:
-            problems, status = _reasons(refused.problems, version.document, None), 422
+            problems, status = publish_reasons(refused.problems, version.document, None), 422
         except WriteRefused as refused:
             problems, status = [{"place": "", "message": str(refused)}], 409
         else:
@@ -153,38 +153,13 @@ def _changes_page(
         "form": form,
         "changes": changes,
         "lines": diff_lines(document, draft.document),
-        "problems": _reasons(problems, draft.document, draft),
+        "problems": publish_reasons(problems, draft.document, draft),
         "was_refused": refused is not None,
         "is_behind": draft.base_version != (live.number if live else 0),
         "may_publish": can(request, "publish_policy"),
         "may_edit": can(request, "edit_draft"),
     }
     return render_page(request, "dashboard/policies/changes.html", context, status=status)
-
-
-def _reasons(problems: Sequence[Problem], document: Any, draft: Draft | None) -> list[dict[str, Any]]:
-    """Each problem with its place in words and, in a draft, the page where it is mended."""
-    rules = document.get("rules") or []
-    names = {str(number): rule_name(rule) for number, rule in enumerate(rules)}
-    return [
-        {
-            "place": place_words(problem.path, names) if problem.path else "",
-            "path": problem.path,
-            "message": problem.message,
-            "url": _edit_url(problem.path, rules, draft) if draft else "",
-        }
-        for problem in problems
-    ]
-
-
-def _edit_url(path: str, rules: Sequence[Any], draft: Draft) -> str:
-    where = {"slug": draft.policy.slug, "draft_id": draft.pk}
-    head = path.partition(".")[0]
-    if head.startswith("rules[") and head[6:-1].isdigit() and int(head[6:-1]) < len(rules):
-        return reverse("dashboard:rule-edit", kwargs={**where, "rule_id": rules[int(head[6:-1])]["id"]})
-    if head == "default":
-        return reverse("dashboard:default-edit", kwargs=where)
-    return reverse("dashboard:settings-edit", kwargs=where) if head in ("constraints", "timezone") else ""
 
 
 def _version(slug: str, number: int) -> tuple[Policy, PolicyVersion]:

@@ -13,6 +13,7 @@ from routerapp.api.paging import list_shape
 from routerapp.models import Provider, ProviderKind
 from routerapp.serving import edit_catalog
 from routerapp.serving.changes import find
+from routerapp.serving.rotate_credential import rotate_credential
 
 TAG = "Providers"
 
@@ -51,7 +52,10 @@ class ProviderFieldsSerializer(StrictSerializer):
 
 
 class CredentialSerializer(StrictSerializer):
+    """is_tried: ask the upstream with it first, and keep the old one when it is refused."""
+
     credential = serializers.CharField(max_length=edit_catalog.MAX_CREDENTIAL, write_only=True)
+    is_tried = serializers.BooleanField(required=False, default=False)
 
 
 class CredentialStateSerializer(serializers.Serializer):
@@ -106,8 +110,8 @@ class ProviderCredential(Endpoint):
         "Set the credential", CredentialStateSerializer, takes=CredentialSerializer, tag=TAG, name="credentials_set"
     )
     def put(self, request: Request, slug: str) -> Response:
-        credential = read_body(request, CredentialSerializer)["credential"]
-        row = edit_catalog.set_credential(slug, credential, by=actor_of(request))
+        given = read_body(request, CredentialSerializer)
+        row, _ = rotate_credential(slug, given["credential"], by=actor_of(request), is_tried=given["is_tried"])
         return Response(CredentialStateSerializer(row).data)
 
     @described("Forget the credential", None, status=204, tag=TAG, name="credentials_clear")

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from routerapp.demo.arrivals import Arrival
+from routerapp.demo.opinions import Opinions
 from routerapp.engine.types import CallerFacts
 from routerapp.providers.clock import VirtualClock
 from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.simulated import SimulatedTransport
+from routerapp.serving.feedback import give_feedback, source_of
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.serve_chat import serve_chat
 from routerapp.serving.served import Refused
@@ -47,10 +49,11 @@ async def run_traffic(
     )
     runtime.swap(snapshot)
     callers = {caller.team: caller for caller in snapshot.config.callers.values() if caller.team}
+    opinions = Opinions(snapshot.config.models, SEED)
     count = 0
     for arrival in arrivals:
         clock.move_to(max(arrival.at_ms, clock.now_ms()))
-        await _ask(runtime, arrival, callers[arrival.team])
+        await _ask(runtime, arrival, callers[arrival.team], opinions)
         count += 1
         if count % SAY_EVERY == 0:
             say(count)
@@ -58,7 +61,7 @@ async def run_traffic(
     return count
 
 
-async def _ask(runtime: Runtime, arrival: Arrival, caller: CallerFacts) -> None:
+async def _ask(runtime: Runtime, arrival: Arrival, caller: CallerFacts, opinions: Opinions) -> None:
     try:
         served = await serve_chat(runtime, arrival.chat, caller, ORIGIN)
     except Refused:
@@ -66,3 +69,6 @@ async def _ask(runtime: Runtime, arrival: Arrival, caller: CallerFacts) -> None:
     if served.stream is not None:
         async for _ in served.stream:
             continue
+    judgement = opinions.judge(served.headers.get("x-router-model", ""), served.decision_id)
+    if judgement is not None:
+        give_feedback(runtime, judgement, source_of(caller))

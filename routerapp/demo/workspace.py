@@ -12,7 +12,7 @@ import yaml
 from django.utils import timezone
 
 from routerapp.engine.money import format_usd
-from routerapp.models import Draft, InstallationState, Policy, ScoreSource, Team
+from routerapp.models import Draft, Experiment, InstallationState, Policy, ScoreSource, Team
 from routerapp.serving.edit_aliases import set_alias
 from routerapp.serving.edit_catalog import add_deployment, add_language_model, add_price, add_provider
 from routerapp.serving.edit_scores import set_score
@@ -47,7 +47,7 @@ def make_workspace(now: datetime) -> None:
     _make_deployments(catalog, now)
     for name, target in catalog["aliases"].items():
         set_alias(name, target, by=SYSTEM)
-    _make_policies()
+    _make_policies(now)
     for team in catalog["teams"]:
         create_key(f"Sample {team}", team=team, scopes=["chat"], by=SYSTEM)
     InstallationState.objects.filter(id=1).update(sample_data=True)
@@ -144,7 +144,7 @@ def _add_price(slug: str, input_usd: str, output_usd: str, cached: str | None, s
     )
 
 
-def _make_policies() -> None:
+def _make_policies(now: datetime) -> None:
     for entry in read_policies():
         document = {"schema": 1, "policy": entry["slug"], **entry["document"]}
         create_policy(entry["slug"], entry["name"], document=document, description=entry["description"], by=SYSTEM)
@@ -153,6 +153,11 @@ def _make_policies() -> None:
         Policy.objects.filter(slug=entry["slug"]).update(is_sample=True)
         if entry.get("is_default"):
             set_default_policy(entry["slug"], by=SYSTEM)
+        if told := entry.get("experiment"):
+            # It has run for as long as there is traffic of it.
+            began = now - timedelta(days=HISTORY_DAYS)
+            sample = {"is_sample": True, "started_at": began, "weights_since": began}
+            Experiment.objects.filter(slug=told["slug"]).update(**sample, **told)
 
 
 def _ms(instant: datetime) -> int:

@@ -27,12 +27,13 @@ _LARGEST_DETAIL = 300
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to send; headers hold the credential, so they are kept out of repr."""
+    """What to send; headers hold the credential, so they are kept out of repr. is_body_read: else the status is all that is waited for."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    is_body_read: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +123,19 @@ def _make(
         inner = httpx.HTTPTransport(verify=ssl_context or ssl.create_default_context(), trust_env=False)
         transport = GuardedTransport(guard, lambda host, port: addresses, inner)
         with control_client(guard, timeout, transport) as client:
-            response = client.request(
+            request = client.build_request(
                 call.method,
                 call.url,
                 headers=dict(call.headers),
                 content=call.body or None,
                 extensions={"trace": watched.hear},
             )
-            watched.answer = (response.status_code, dict(response.headers), response.content)
+            response = client.send(request, stream=True)
+            try:
+                body = response.read() if call.is_body_read else b""
+                watched.answer = (response.status_code, dict(response.headers), body)
+            finally:
+                response.close()
     except Exception as problem:  # whatever it was, the person who tests wants to read it
         watched.fail(*_explained(problem, watched))
 

@@ -105,13 +105,7 @@ def set_credential(provider_slug: str, credential: str, *, by: Actor) -> Credent
     """Replace what we authenticate with. Only its last four characters can be seen afterwards."""
     with changing(by, "edit_credential", f"provider:{provider_slug}", event="set_credential") as change:
         provider = find(Provider.objects.filter(archived_at=None), "provider", slug=provider_slug)
-        text = credential.strip()
-        if not text or len(text) > MAX_CREDENTIAL or not text.isascii() or not text.isprintable():
-            raise invalid(
-                "credential",
-                "bad_credential",
-                f"A credential is one line of up to {MAX_CREDENTIAL:,} ASCII characters.",
-            )
+        text = checked_credential(credential)
         # Four characters of a short credential would be much of it.
         last_four = text[-4:] if len(text) >= 16 else ""
         row, is_new = Credential.objects.update_or_create(
@@ -119,6 +113,15 @@ def set_credential(provider_slug: str, credential: str, *, by: Actor) -> Credent
         )
         change.after = {"last_four": last_four, "replaced": not is_new}
     return row
+
+
+def checked_credential(credential: str) -> str:
+    """Without the blanks around it. Raises Invalid for what no header can carry."""
+    text = credential.strip()
+    if not text or len(text) > MAX_CREDENTIAL or not text.isascii() or not text.isprintable():
+        words = f"A credential is one line of up to {MAX_CREDENTIAL:,} ASCII characters."
+        raise invalid("credential", "bad_credential", words)
+    return text
 
 
 def clear_credential(provider_slug: str, *, by: Actor) -> None:

@@ -24,10 +24,19 @@ def uses_of(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str
     yield DEFAULT, "Default, when no rule matches", document.get("default") or {}
 
 
+def split_of(document: Mapping[str, Any], experiment: str) -> tuple[str, Mapping[str, Any]] | None:
+    """(rule id, strategy) of the split that names this experiment; None where no rule does."""
+    for rule_id, _, use in uses_of(document):
+        strategy = use.get("strategy") or {}
+        if strategy.get("kind") == "split" and strategy.get("experiment") == experiment:
+            return rule_id, strategy
+    return None
+
+
 def with_split(
     document: Mapping[str, Any], rule_id: str, experiment: str, arms: Sequence[Mapping[str, Any]], by: str
 ) -> dict[str, Any]:
-    """The document in which this rule splits. The first arm without a use of its own is the control: what the rule does today.
+    """The document in which this rule splits. An arm without a use of its own is the control, and comes first: what the rule does today.
 
     Raises Missing for an unknown rule, Invalid where the rule refuses, splits already or no arm keeps today's use.
     """
@@ -38,6 +47,8 @@ def with_split(
         raise invalid(path, "rejects", "This rule refuses its requests; there is nothing to compare.")
     if (today.get("strategy") or {}).get("kind") == "split":
         raise invalid(path, "splits_already", "This rule runs an experiment already.")
+    if holder.get("enabled", True) is False:
+        raise invalid(path, "switched_off", "This rule is switched off; no request would reach the experiment.")
     if not any(arm.get("use") is None for arm in arms):
         raise invalid(
             "arms", "no_control", "One arm has no use of its own: the control, which does what the rule does today."
@@ -46,7 +57,8 @@ def with_split(
     if by != "unit":
         strategy["by"] = by
     strategy["arms"] = [
-        {"name": arm["name"], "weight": arm["weight"], "use": copy.deepcopy(arm.get("use") or today)} for arm in arms
+        {"name": arm["name"], "weight": arm["weight"], "use": copy.deepcopy(arm.get("use") or today)}
+        for arm in sorted(arms, key=lambda arm: arm.get("use") is not None)
     ]
     holder["use" if rule_id != DEFAULT else DEFAULT] = {"strategy": strategy}
     return changed

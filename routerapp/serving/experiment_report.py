@@ -11,6 +11,9 @@ from routerapp.models import Experiment, Origin
 from routerapp.store.config_document import unix_ms
 from routerapp.store.experiment_counts import Window, count_arms
 
+# Until every worker has a new version, some requests are still drawn with the shares from before.
+SETTLING_MS = 5_000
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
@@ -30,6 +33,8 @@ def report_of(experiment: Experiment) -> ExperimentReport:
         return ExperimentReport(experiment, None, None)
     end = experiment.stopped_at or timezone.now()
     origin = Origin.SAMPLE if experiment.is_sample else Origin.LIVE
-    window = Window(experiment.slug, unix_ms(since), unix_ms(end) + 1, origin.value)
+    is_since_change = since > started
+    begins_ms = unix_ms(since) + (SETTLING_MS if is_since_change else 0)
+    window = Window(experiment.slug, begins_ms, unix_ms(end) + 1, origin.value)
     comparison = compare(count_arms(window, weights))
-    return ExperimentReport(experiment, window, comparison, is_since_change=since > started)
+    return ExperimentReport(experiment, window, comparison, is_since_change)

@@ -6,7 +6,7 @@ The policy document is the truth about who gets which arm; the rows here hold wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from routerapp.models import Draft, Experiment, ExperimentState, Policy, PolicyVersion
 from routerapp.serving.changes import changing, find, save_valid, user_of
-from routerapp.serving.experiment_documents import CONTROL, with_split, without_split
+from routerapp.serving.experiment_documents import CONTROL, split_of, with_split, without_split
 from routerapp.serving.permissions import Actor
 from routerapp.serving.policy_checks import checked_document
 from routerapp.serving.publish_policy import publish_draft
@@ -36,7 +36,6 @@ class NewExperiment:
     arms: Sequence[Mapping[str, Any]]
     hypothesis: str = ""
     unit: str = "unit"
-    draft_name: str = field(default="", compare=False)
 
 
 def create_experiment(wanted: NewExperiment, *, by: Actor) -> tuple[Experiment, Draft]:
@@ -84,7 +83,7 @@ def draft_of(experiment: Experiment) -> Draft | None:
     if experiment.state != ExperimentState.DRAFT:
         return None
     drafts = Draft.objects.filter(policy=experiment.policy).order_by("-updated_at")
-    return next((draft for draft in drafts if _names(draft.document, experiment.slug)), None)
+    return next((draft for draft in drafts if split_of(draft.document, experiment.slug)), None)
 
 
 def start_experiment(slug: str, *, by: Actor, note: str = "") -> PolicyVersion:
@@ -150,12 +149,3 @@ def discard_experiment(slug: str, *, by: Actor) -> None:
 
 def _experiment(slug: str) -> Experiment:
     return find(Experiment.objects.select_related("policy__live_version"), "experiment", slug=slug)
-
-
-def _names(document: Any, slug: str) -> bool:
-    """Whether a split in this document names the experiment."""
-    if isinstance(document, Mapping):
-        if document.get("kind") == "split" and document.get("experiment") == slug:
-            return True
-        return any(_names(inner, slug) for inner in document.values())
-    return isinstance(document, list) and any(_names(inner, slug) for inner in document)

@@ -38,6 +38,7 @@ from routerapp.models import (
     User,
 )
 from routerapp.serving import audit
+from routerapp.serving.alerts.defaults import make_default_rules
 from routerapp.serving.changes import changing, save_valid
 from routerapp.serving.manage_keys import create_key
 from routerapp.serving.permissions import SYSTEM, Actor
@@ -94,6 +95,7 @@ def first_start(environment: Environment) -> FirstStart:
             if not environment.is_demo:
                 make_plain_default()
             change.after = {"demo": environment.is_demo}
+        make_default_rules()
         key = create_key("First key", scopes=["chat", "policy:pin"], by=Actor(ADMIN_NAME, "user", Role.ADMIN))
     return FirstStart(None if environment.admin_password else password, key.full_key)
 

@@ -43,7 +43,7 @@ class CreatedKey:
     full_key: str = field(repr=False)
 
 
-def create_key(  # noqa: PLR0913 (each is a field of its own on the form)
+def create_key(
     name: str,
     *,
     by: Actor,

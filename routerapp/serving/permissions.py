@@ -45,6 +45,7 @@ ROLE_OF_ACTION: Mapping[str, Role] = MappingProxyType(
         "purge_content": Role.ADMIN,
         "remove_sample_data": Role.ADMIN,
         "edit_settings": Role.ADMIN,
+        "edit_alerts": Role.ADMIN,
     }
 )
 

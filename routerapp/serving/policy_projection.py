@@ -55,8 +55,10 @@ def _project_experiment(version: PolicyVersion, slug: str, rule_id: str, strateg
     now = timezone.now()
     if experiment.started_at is None:
         experiment.started_at = now
-    if before != weights or experiment.state != ExperimentState.RUNNING:
+    unit = strategy.get("by", "unit")
+    if before != weights or unit != experiment.unit or experiment.state != ExperimentState.RUNNING:
         experiment.weights_since = now
+    experiment.unit = unit
     experiment.rule_id, experiment.state, experiment.stopped_at = rule_id, ExperimentState.RUNNING, None
     experiment.save()
     experiment.arms.exclude(name__in=weights).delete()

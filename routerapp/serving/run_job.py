@@ -19,6 +19,8 @@ from django.utils import timezone
 from routerapp.engine.types import Price
 from routerapp.models import AuditEvent, Job, JobState
 from routerapp.serving import audit
+from routerapp.serving.alerts.evaluate import SEND, evaluate_alerts
+from routerapp.serving.alerts.outbox import send_alerts
 from routerapp.serving.health_checks import check_deployments
 from routerapp.serving.permissions import Actor
 from routerapp.serving.reprice_history import run_apply, run_preview
@@ -119,6 +121,8 @@ def _reprice(job: Job, now: datetime) -> Found:
 KINDS: Mapping[str, Body] = MappingProxyType(
     {
         "health_check": check_deployments,
+        "evaluate_alerts": evaluate_alerts,
+        SEND: send_alerts,
         "refresh_evidence": _refresh_evidence,
         "refresh_prices": _refresh_prices,
         "retention": _forget,

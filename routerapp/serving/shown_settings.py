@@ -12,13 +12,13 @@ from django.conf import settings
 
 from routerapp.environment import KNOWN
 from routerapp.models import InstallationState
-from routerapp.serving.installation_settings import read_settings
+from routerapp.serving.installation_settings import SettingValue, read_settings
 from routerapp.serving.sign_in_settings import SECTION as SIGN_IN
 from routerapp.serving.sign_in_settings import SignInSettings, read_sign_in_settings
 
 ENVIRONMENT, INSTALLATION, DEFAULT = "environment", "installation", "default"
 SET, UNSET = "set", "not set"
-_SECRET_WORDS = ("PASSWORD", "PASSPHRASE", "SECRET", "TOKEN", "KEY", "DATABASE_URL")
+_SECRET_WORDS = ("PASSWORD", "PASSPHRASE", "SECRET", "TOKEN", "KEY", "DATABASE_URL", "HEADERS")
 LONGEST = 300
 
 
@@ -62,9 +62,15 @@ def _in_force(name: str) -> str:
 
 def _installation() -> tuple[ShownSetting, ...]:
     return tuple(
-        ShownSetting(one.setting.name, _text(one.value), INSTALLATION if one.is_set else DEFAULT, one.setting.about)
+        ShownSetting(one.setting.name, _text(_whole(one)), INSTALLATION if one.is_set else DEFAULT, one.setting.about)
         for one in read_settings()
     )
+
+
+def _whole(one: SettingValue) -> Any:
+    """What was chosen over what holds for the rest of it."""
+    is_partial = isinstance(one.value, dict) and isinstance(one.setting.default, dict)
+    return {**one.setting.default, **one.value} if is_partial else one.value
 
 
 def _sign_in() -> tuple[ShownSetting, ...]:

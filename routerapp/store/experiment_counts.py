@@ -20,21 +20,29 @@ from routerapp.models import Status
 SUCCEEDED = Status.OK.value
 FAILED = (Status.UPSTREAM_ERROR.value, Status.TIMEOUT.value, Status.INTERRUPTED.value)
 
-_SEEN = """
-SELECT arm, unit, COUNT(*), SUM(CASE WHEN attempts > 0 OR cache = 'hit' THEN 1 ELSE 0 END),
-       SUM(CASE WHEN status IN (%s, %s, %s, %s) THEN 1 ELSE 0 END), SUM(CASE WHEN status = %s THEN 1 ELSE 0 END),
-       SUM(CASE WHEN status = %s AND cost_nusd IS NOT NULL THEN 1 ELSE 0 END),
-       SUM(CASE WHEN status = %s THEN COALESCE(cost_nusd, 0) ELSE 0 END),
-       SUM(CASE WHEN status = %s AND latency_ms IS NOT NULL THEN 1 ELSE 0 END),
-       SUM(CASE WHEN status = %s THEN COALESCE(latency_ms, 0) ELSE 0 END)
-FROM routed_request
-WHERE experiment = %s AND origin = %s AND at_ms >= %s AND at_ms < %s
-GROUP BY arm, unit, CASE WHEN unit = '' THEN id ELSE '' END
+# Of one request: 1, was a model asked, does it say something, did it succeed, and cost and time of a success where they are known.
+_MEASURES = (
+    "1",
+    "CASE WHEN attempts > 0 OR cache = 'hit' THEN 1 ELSE 0 END",
+    "CASE WHEN status IN (%s, %s, %s, %s) THEN 1 ELSE 0 END",
+    "CASE WHEN status = %s THEN 1 ELSE 0 END",
+    "CASE WHEN status = %s AND cost_nusd IS NOT NULL THEN 1 ELSE 0 END",
+    "CASE WHEN status = %s THEN COALESCE(cost_nusd, 0) ELSE 0 END",
+    "CASE WHEN status = %s AND latency_ms IS NOT NULL THEN 1 ELSE 0 END",
+    "CASE WHEN status = %s THEN COALESCE(latency_ms, 0) ELSE 0 END",
+)
+_MEASURED = (SUCCEEDED, *FAILED, *[SUCCEEDED] * 5)
+# The index request_by_arm holds every column named here; the term without a parameter is what lets the planner take it.
+_IN_WINDOW = "experiment = %s AND NOT (experiment = '') AND origin = %s AND at_ms >= %s AND at_ms < %s"
+_PER_UNIT = f"""
+SELECT arm, {", ".join(f"SUM({measure})" for measure in _MEASURES)} FROM routed_request
+WHERE {_IN_WINDOW} AND unit <> '' GROUP BY arm, unit
 """
+_PER_REQUEST = f"SELECT arm, {', '.join(_MEASURES)} FROM routed_request WHERE {_IN_WINDOW} AND unit = ''"
 _JUDGED = """
 SELECT r.arm, CASE WHEN r.unit = '' THEN r.id ELSE r.unit END, r.id, f.value
 FROM feedback f JOIN routed_request r ON r.id = f.request_id
-WHERE r.experiment = %s AND r.origin = %s AND r.at_ms >= %s AND r.at_ms < %s
+WHERE r.experiment = %s AND NOT (r.experiment = '') AND r.origin = %s AND r.at_ms >= %s AND r.at_ms < %s
   AND f.value IS NOT NULL
 ORDER BY f.at_ms, f.id
 """
@@ -56,7 +64,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """One row of _SEEN after its arm and unit."""
+    """What one unit did, in the order of _MEASURES."""
 
     assigned: int
     exposed: int
@@ -71,10 +79,11 @@ class _Unit:
 def count_arms(window: Window, weights: Mapping[str, float], using: str = "default") -> tuple[ArmCounts, ...]:
     """One entry per arm of weights, in its order; what an unknown arm saw is added under its own name at the end, with weight 0."""
     with connections[using].cursor() as cursor:
-        cursor.execute(_SEEN, [SUCCEEDED, *FAILED, *[SUCCEEDED] * 5, *window.parameters])
         seen: dict[str, list[_Unit]] = defaultdict(list)
-        for arm, _, *numbers in cursor:
-            seen[arm].append(_Unit(*map(int, numbers)))
+        for query in (_PER_UNIT, _PER_REQUEST):
+            cursor.execute(query, [*_MEASURED, *window.parameters])
+            for arm, *numbers in cursor:
+                seen[arm].append(_Unit(*map(int, numbers)))
         cursor.execute(_JUDGED, window.parameters)
         opinions = _opinions(cursor.fetchall())
     names = [*weights, *sorted(seen.keys() - weights.keys())]

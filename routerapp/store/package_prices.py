@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any
 
 from django.db.models import Prefetch
 
 from routerapp.engine import types
-from routerapp.models import Deployment, ProviderKind
+from routerapp.models import Deployment, Provider, ProviderKind
 from routerapp.models import Price as PriceRow
-from routerapp.store.prices import SOURCE, compile_price, value_of
+from routerapp.store.prices import SOURCE, listed_price, value_of
 
 # Our presets' names for vendors where the package has another.
 PACKAGE_IDS = {"gemini": "google", "xai": "x-ai"}
@@ -55,12 +54,6 @@ class Comparison:
     def by_hand(self) -> bool:
         """Entered by somebody: an import would replace it."""
         return self.current is not None and not self.current.source.startswith(SOURCE)
-
-
-def package_source(match: Match | None = None) -> str:
-    """What a price from the package is marked with: its version, and the name that was matched."""
-    text = f"{SOURCE} {version(SOURCE)}"
-    return f"{text} {match.name}"[:100] if match else text
 
 
 def compare_prices(now: datetime, slug: str = "") -> tuple[Comparison, ...]:
@@ -101,7 +94,7 @@ def find_match(vendor: str, upstream_model: str) -> Match | None:
 def _compare(row: Deployment, now: datetime) -> Comparison:
     current = next((value_of(price) for price in reversed(row.prices.all()) if price.valid_from <= now), None)
     where = (row.slug, row.provider.name, row.upstream_model)
-    vendors = list(_vendors(row))
+    vendors = _vendors(row)
     if not vendors:
         return Comparison(*where, UNMATCHED, current, reason="Its provider is no vendor the package knows.")
     for vendor in vendors:
@@ -125,28 +118,27 @@ def _state(current: types.Price | None, listed: types.Price) -> str:
     return SAME if rates[0] == rates[1] else DIFFERS
 
 
-def _vendors(row: Deployment) -> Iterator[str]:
-    """The package's ids that the provider's address or preset names. A simulated one stands for its model's vendor."""
-    known = _index()
-    url = row.base_url or row.provider.base_url
-    found = [vendor for vendor, pattern in _patterns() if url and pattern.match(url) and vendor in known]
-    preset = PACKAGE_IDS.get(row.provider.preset, row.provider.preset)
-    if not found and preset in known:
-        found = [preset]
+def package_vendor(provider: Provider) -> str:
+    """The package's id of a provider, by its address, else its preset; empty when it is none the package knows."""
+    return next(iter(_known_vendors(provider, provider.base_url)), "")
+
+
+def _vendors(row: Deployment) -> list[str]:
+    """A simulated provider stands for its model's vendor."""
+    found = _known_vendors(row.provider, row.base_url or row.provider.base_url)
     if not found and row.provider.kind == ProviderKind.SIMULATED:
         found = [row.language_model.vendor.lower()]
-    return (vendor for vendor in found if vendor in known)
+    return [vendor for vendor in found if vendor in _index()]
+
+
+def _known_vendors(provider: Provider, url: str) -> list[str]:
+    found = [vendor for vendor, pattern in _patterns() if url and pattern.match(url)]
+    preset = PACKAGE_IDS.get(provider.preset, provider.preset)
+    return found or ([preset] if preset in _index() else [])
 
 
 def _listed(match: Match, now: datetime) -> types.Price | None:
-    from genai_prices.data_snapshot import get_snapshot
-
-    for provider in get_snapshot().providers:
-        if provider.id == match.provider:
-            for model in provider.models:
-                if model.id == match.model:
-                    return compile_price(model.get_prices(now), now)
-    return None
+    return listed_price(match.provider, match.model, now)
 
 
 def _named(name: str) -> Match | None:

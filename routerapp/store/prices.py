@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from importlib.metadata import version
 from typing import Any
 
 from django.db import transaction
@@ -48,6 +49,23 @@ def find_price(vendor: str, model: str, now: datetime, base_url: str = "") -> ty
     return None
 
 
+def listed_price(provider: str, model: str, now: datetime) -> types.Price | None:
+    """By the package's own ids, exactly; None when it has no such model, or does not sell it by token."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    for one in get_snapshot().providers:
+        if one.id == provider:
+            for candidate in one.models:
+                if candidate.id == model:
+                    return compile_price(candidate.get_prices(now), now)
+    return None
+
+
+def package_source(name: str = "") -> str:
+    """What an imported price is marked with: the package's version, and the provider/model it was matched with."""
+    return f"{SOURCE} {version(SOURCE)} {name}".strip()[:100]
+
+
 def compile_price(listed: Any, now: datetime) -> types.Price | None:
     """Integers per million tokens; None when the model is not sold by input and output token."""
     input_rate, output_rate = _nusd(listed.input_mtok), _nusd(listed.output_mtok)
@@ -66,14 +84,13 @@ def refresh_prices(now: datetime) -> tuple[PriceChange, ...]:
     """Adds a price from `now` on for each deployment whose latest price came from the package and has changed there since."""
     latest = Price.objects.filter(deployment=OuterRef("pk")).order_by("-valid_from").values("pk")[:1]
     rows = Deployment.objects.filter(archived_at=None).annotate(latest=Subquery(latest)).exclude(latest=None)
-    prices = Price.objects.filter(source=SOURCE).in_bulk(rows.values_list("latest", flat=True))
+    prices = Price.objects.filter(source__startswith=SOURCE).in_bulk(rows.values_list("latest", flat=True))
     changes = []
     for row in rows.select_related("provider", "language_model").order_by("slug"):
         current = prices.get(row.latest)
         if current is None or current.valid_from >= now:
             continue
-        vendor = row.language_model.vendor or row.provider.slug
-        found = find_price(vendor, row.upstream_model, now, row.base_url or row.provider.base_url)
+        found = _newest(current.source, row, now)
         before = value_of(current)
         if found is None or _rates(found) == _rates(before):
             continue
@@ -83,12 +100,28 @@ def refresh_prices(now: datetime) -> tuple[PriceChange, ...]:
             output_nusd_per_mtok=found.output_nusd_per_mtok,
             cached_input_nusd_per_mtok=found.cached_input_nusd_per_mtok,
             valid_from=now,
-            source=SOURCE,
+            source=package_source(_matched_name(current.source)) if current.source != SOURCE else SOURCE,
         )
         changes.append(PriceChange(row.slug, before, found))
     if changes:
         record_config_revision(f"price refresh: {', '.join(change.deployment for change in changes)}")
     return tuple(changes)
+
+
+def _newest(source: str, row: Deployment, now: datetime) -> types.Price | None:
+    """An imported price stays with the model it was matched with."""
+    name = _matched_name(source)
+    if name:
+        provider, _, model = name.partition("/")
+        return listed_price(provider, model, now)
+    vendor = row.language_model.vendor or row.provider.slug
+    return find_price(vendor, row.upstream_model, now, row.base_url or row.provider.base_url)
+
+
+def _matched_name(source: str) -> str:
+    """genai-prices 0.2.3 openai/gpt-4o -> openai/gpt-4o; empty where none was noted."""
+    words = source.split(" ", 2)
+    return words[2] if len(words) == 3 and words[0] == SOURCE else ""
 
 
 def value_of(row: Price) -> types.Price:

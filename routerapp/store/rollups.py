@@ -177,9 +177,7 @@ def _upsert(
     )
 
 
-def _adjust(
-    cursor: CursorWrapper, table: str, sums: Sequence[str], rows: Mapping[tuple[Any, ...], list[int]]
-) -> None:
+def _adjust(cursor: CursorWrapper, table: str, sums: Sequence[str], rows: Mapping[tuple[Any, ...], list[int]]) -> None:
     added = ", ".join(f"{name} = {name} + %s" for name in sums)
     moved = sorted((where[0], numbers) for where, numbers in rows.items() if any(numbers))
     if moved:

@@ -122,8 +122,13 @@ def weak_settings() -> Iterator[Finding]:
                 "Put a proxy with TLS in front and set SIGNALBOX_PUBLIC_URL.",
             )
         )
-    if is_open and not environment.metrics_token:
-        found.append(("/metrics is open to everybody who reaches it.", "Set SIGNALBOX_METRICS_TOKEN."))
+    if is_open and not environment.observability.metrics_token:
+        found.append(
+            (
+                "Only this machine and API keys that may read can read /metrics; a scraper has no token of its own.",
+                "Set SIGNALBOX_METRICS_TOKEN.",
+            )
+        )
     if User.objects.filter(is_active=True, must_change_password=True).exists():
         found.append(("Somebody still has the password made up for them.", "Have them sign in once."))
     if InstallationState.objects.filter(sample_data=True).exists():

@@ -84,7 +84,7 @@ def apply_configuration(document: Any, *, by: Actor, prune: bool = False, dry_ru
         changes = in_order(known, wanted, prune=prune)
         notes = _run(changes, by)
         if changes and not dry_run:
-            audit.record(by, "apply_configuration", "installation", after={"changes": _counts(changes)})
+            audit.record(by, "apply_configuration", "installation", after=_counts(changes))
         transaction.set_rollback(dry_run)
     return Applied(tuple(changes), tuple(notes))
 

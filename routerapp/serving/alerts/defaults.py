@@ -1,0 +1,44 @@
+"""The rules every installation starts with: made once, also for one that was there before alerts were. Deleted ones stay deleted."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from routerapp.models import AlertKind, AlertRule
+from routerapp.serving import audit
+from routerapp.serving.alerts.kinds import LAG, REFUSED
+from routerapp.serving.permissions import SYSTEM
+
+MADE = "alert_rules_made"
+# Slug, name, kind, subject, threshold, window in minutes.
+RULES = (
+    ("errors", "Many requests fail", AlertKind.ERROR_SHARE, "", 0.2, 15),
+    ("provider-down", "A provider is down", AlertKind.PROVIDER_DOWN, "", 1.0, 5),
+    ("budget", "A budget is nearly used", AlertKind.BUDGET, "", 0.8, 60),
+    ("journal-waits", "The journal is not written down", AlertKind.SPOOL, LAG, 300.0, 5),
+    ("records-refused", "Records were refused", AlertKind.SPOOL, REFUSED, 1.0, 5),
+    ("unpriced", "Requests without a known cost", AlertKind.UNPRICED, "", 1.0, 60),
+)
+
+
+@transaction.atomic
+def make_default_rules() -> bool:
+    """False when they were made before. Changes nothing that decides, so no configuration revision comes of it."""
+    state = audit.lock_installation()
+    if state.settings.get(MADE):
+        return False
+    for slug, name, kind, subject, threshold, window in RULES:
+        AlertRule.objects.get_or_create(
+            slug=slug,
+            defaults={
+                "name": name,
+                "kind": kind,
+                "subject": subject,
+                "threshold": threshold,
+                "window_minutes": window,
+            },
+        )
+    state.settings = {**state.settings, MADE: True}
+    state.save(update_fields=["settings"])
+    audit.record(SYSTEM, "make_default_alert_rules", "installation", after={"rules": [rule[0] for rule in RULES]})
+    return True
