@@ -1,4 +1,4 @@
-"""Forms of the catalogue: language models, providers, deployments, prices, dimensions, scores."""
+"""Forms of the catalogue: language models, deployments, prices, dimensions, scores."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from django import forms
 
 from dashboard.catalogue_options import CatalogueOptions
 from dashboard.forms import offer
-from routerapp.models import Modality, ProviderKind, ScoreSource
-from routerapp.providers.presets import presets
+from routerapp.models import Modality, ScoreSource
 
-OPTIONS_HELP = 'A JSON object, such as {"api_version": "2024-10-21"} for Azure. docs/providers.md lists them.'
 SLUG_HELP = "Lower-case letters, digits, - and _. It never changes and is never used again."
 WHEN = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"]
 
@@ -26,10 +24,6 @@ def _number(label: str, required: bool = False, least: int = 1, **more: Any) -> 
     return forms.IntegerField(
         label=label, required=required, min_value=least, widget=_plain(inputmode="numeric"), **more
     )
-
-
-def _preset_choices() -> list[tuple[str, str]]:
-    return [("", "None of these"), *((name, preset.label) for name, preset in presets().items())]
 
 
 def _object_field(label: str, help_text: str, rows: int = 2) -> forms.CharField:
@@ -73,59 +67,6 @@ class LanguageModelForm(forms.Form):
 
 class NewLanguageModelForm(LanguageModelForm, SlugForm):
     field_order = ["name", "slug"]
-
-
-class NewProviderForm(SlugForm):
-    name = forms.CharField(max_length=100, label="Name")
-    preset = forms.ChoiceField(
-        choices=_preset_choices,
-        required=False,
-        label="Vendor",
-        help_text="Knows the address and what the vendor does otherwise.",
-    )
-    kind = forms.ChoiceField(choices=[("", "As the vendor above"), *ProviderKind.choices], required=False, label="Kind")
-    base_url = forms.CharField(
-        max_length=500,
-        required=False,
-        label="Address",
-        help_text="Of the API, such as https://api.example.com/v1. Empty: the vendor's own. Simulated providers have none.",
-        widget=_plain(inputmode="url"),
-    )
-    credential = forms.CharField(
-        max_length=4_000,
-        required=False,
-        label="Credential",
-        help_text="Stored encrypted. Nobody can read it again.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-    options = _object_field("Options", OPTIONS_HELP)
-    field_order = ["name", "slug", "preset", "kind", "base_url", "credential", "options"]
-
-    def clean_options(self) -> dict[str, Any]:
-        return _object(self.cleaned_data["options"])
-
-    def clean(self) -> None:
-        super().clean()
-        if not self.cleaned_data.get("kind") and not self.cleaned_data.get("preset"):
-            self.add_error("kind", "Choose a vendor, or a kind.")
-
-
-class ProviderForm(forms.Form):
-    name = forms.CharField(max_length=100, label="Name")
-    base_url = forms.CharField(max_length=500, required=False, label="Address", widget=_plain(inputmode="url"))
-    preset = forms.ChoiceField(choices=_preset_choices, required=False, label="Vendor")
-    options = _object_field("Options", OPTIONS_HELP)
-    is_enabled = forms.BooleanField(required=False, label="Enabled")
-    credential = forms.CharField(
-        max_length=4_000,
-        required=False,
-        label="New credential",
-        help_text="Empty: keep what is stored. A new address on another host drops the old credential.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-
-    def clean_options(self) -> dict[str, Any]:
-        return _object(self.cleaned_data["options"])
 
 
 class DeploymentForm(forms.Form):

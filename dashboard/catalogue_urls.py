@@ -1,9 +1,9 @@
-"""Addresses of language models, deployments, providers, prices and scores."""
+"""Addresses of language models, deployments, prices and scores."""
 
 from django.urls import URLPattern
 
 from dashboard.sitemap import page
-from dashboard.views import deployments, language_models, providers, scores
+from dashboard.views import deployments, language_models, scores
 
 urlpatterns: list[URLPattern] = [
     page("models/", language_models.language_model_list, "language-model-list"),
@@ -13,8 +13,6 @@ urlpatterns: list[URLPattern] = [
     page("models/deployments/<slug:slug>/edit/", deployments.deployment_edit, "deployment-edit"),
     page("models/deployments/<slug:slug>/toggle/", deployments.deployment_toggle, "deployment-toggle"),
     page("models/deployments/<slug:slug>/prices/new/", deployments.price_create, "price-create"),
-    page("models/providers/new/", providers.provider_create, "provider-create"),
-    page("models/providers/<slug:slug>/edit/", providers.provider_edit, "provider-edit"),
     page("models/<slug:slug>/", language_models.language_model_detail, "language-model-detail"),
     page("models/<slug:slug>/edit/", language_models.language_model_edit, "language-model-edit"),
     page("models/<slug:slug>/scores/<slug:dimension>/", scores.score_edit, "score-edit"),

@@ -22,16 +22,15 @@ AXES: Mapping[str, Mapping[str, Any]] = {
 # More arms than these would make the finding a list; the table has them all.
 TOLD = 4
 COLUMNS = ("Arm", "Value", "95 % interval", "Units", "Difference", "Valid at any time", "Verdict")
-CSV_COLUMNS = (
-    ("arm", "value", "low", "high", "units", "difference", "difference_low", "difference_high")
-    + ("always_valid_low", "always_valid_high", "verdict")
-)  # fmt: skip
+_CSV_VALUE = ("arm", "value", "low", "high", "units")
+_CSV_LIFT = ("difference", "difference_low", "difference_high", "always_valid_low", "always_valid_high", "verdict")
+CSV_COLUMNS = (*_CSV_VALUE, *_CSV_LIFT)
 
 
-def metric_charts(comparison: Comparison) -> list[Chart]:
-    """Only of what was measured at all: nobody needs an empty feedback chart."""
+def metric_charts(comparison: Comparison) -> list[tuple[Chart, str]]:
+    """(chart, metric), only of what was measured at all: nobody needs an empty feedback chart."""
     return [
-        metric_chart(comparison, metric)
+        (metric_chart(comparison, metric), metric)
         for metric in METRICS
         if any(arm.metrics[metric].value is not None for arm in comparison.arms)
     ]

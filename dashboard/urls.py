@@ -1,6 +1,14 @@
 """The dashboard's sitemap. A view that names no action cannot be put on it."""
 
-from dashboard import catalogue_urls, key_urls, operations_urls, people_urls, policy_urls
+from dashboard import (
+    catalogue_urls,
+    experiment_urls,
+    key_urls,
+    operations_urls,
+    people_urls,
+    policy_urls,
+    provider_urls,
+)
 from dashboard.sitemap import page
 from dashboard.views import access, explanations, exports, overview, playground, requests
 
@@ -19,7 +27,9 @@ urlpatterns = [
     page("theme/", access.theme, "theme"),
     page("sample-data/remove/", access.remove_sample_data, "sample-data-remove"),
     *policy_urls.urlpatterns,
+    *experiment_urls.urlpatterns,
     *catalogue_urls.urlpatterns,
+    *provider_urls.urlpatterns,
     *people_urls.urlpatterns,
     *operations_urls.urlpatterns,
     page("playground/", playground.playground, "playground"),

@@ -20,6 +20,7 @@ from routerapp.gateway.answers import send_refusal  # noqa: E402
 from routerapp.gateway.app import Gateway  # noqa: E402
 from routerapp.gateway.body import Receive, Scope, Send  # noqa: E402
 from routerapp.gateway.bounded_receive import BoundedReceive  # noqa: E402
+from routerapp.logs.access import AccessLog  # noqa: E402
 from routerapp.serving.startup import open_runtime  # noqa: E402
 
 GATEWAY_PATHS = frozenset({"/v1", "/api/route", "/livez", "/readyz", "/metrics"})
@@ -63,4 +64,6 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-application = Application(django_application)
+application: Application | AccessLog = Application(django_application)
+if settings.ENVIRONMENT.observability.has_access_log:
+    application = AccessLog(application)

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from celery.schedules import crontab
+from celery.signals import setup_logging
 
 from routerapp.store.broker import celery_application
 
@@ -36,5 +37,11 @@ SCHEDULE = {
 
 # Django's checks load every page and chart; whoever started the worker has run them.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
+def _keep_our_logging(**_: Any) -> None:
+    """Somebody who listens here keeps Celery from adding a handler of its own, whose lines nobody would redact."""
+
+
+setup_logging.connect(_keep_our_logging, weak=False)
 app = celery_application()
 app.conf.beat_schedule = SCHEDULE

@@ -42,6 +42,7 @@ KNOWN = frozenset(
         "SIGNALBOX_WORKERS",
         *OBSERVABILITY_NAMES,
         *OIDC_NAMES,
+        *SMTP_NAMES,
     }
 )
 

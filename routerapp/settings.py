@@ -3,9 +3,11 @@
 Every variable of our own is parsed by routerapp/environment.py, which refuses a bad value by name.
 """
 
+import os
 from pathlib import Path
 
 from routerapp.environment import read_environment
+from routerapp.logs.configuration import logging_configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = read_environment(BASE_DIR)
@@ -129,10 +131,4 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.0.3",
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-}
+LOGGING = logging_configuration(ENVIRONMENT, os.environ)

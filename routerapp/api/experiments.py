@@ -17,6 +17,7 @@ from routerapp.experiments.intervals import Interval
 from routerapp.models import Experiment
 from routerapp.serving import experiments
 from routerapp.serving.changes import find
+from routerapp.serving.experiment_documents import CONTROL
 from routerapp.serving.experiment_report import report_of
 
 TAG = "Experiments"
@@ -59,11 +60,11 @@ class NewExperimentSerializer(StrictSerializer):
     policy = SlugText()
     rule = serializers.CharField(max_length=40, help_text="A rule's id, or default.")
     unit = serializers.ChoiceField(choices=experiments.UNITS, required=False, default="unit")
-    arms = NewArmSerializer(many=True, min_length=2, max_length=20)
+    arms = serializers.ListField(child=NewArmSerializer(), min_length=2, max_length=20)
 
 
 class StopSerializer(StrictSerializer):
-    keep = serializers.CharField(max_length=40, required=False, default=experiments.CONTROL)
+    keep = serializers.CharField(max_length=40, required=False, default=CONTROL)
     note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
 

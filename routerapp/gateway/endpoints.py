@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 
 from routerapp.gateway.answers import send_bytes, send_json
@@ -14,7 +15,8 @@ from routerapp.gateway.authenticate import (
 )
 from routerapp.gateway.call import Call
 from routerapp.gateway.chat import read_chat
-from routerapp.gateway.operations import metrics_text
+from routerapp.gateway.exposition import wants_open_metrics
+from routerapp.gateway.metrics import write_metrics
 from routerapp.serving.admission import Admission
 from routerapp.serving.decisions import find_decision, not_found
 from routerapp.serving.feedback import feedback_answer, give_feedback, source_of
@@ -61,12 +63,21 @@ async def feedback(call: Call) -> None:
 
 
 async def metrics(call: Call) -> None:
-    """Open to this machine; from elsewhere it takes a key that may read."""
-    if not _is_local(call):
+    """For the metrics token, or a key that may read. Without a token set, this machine needs neither."""
+    if not _is_scraper(call):
         caller = await authenticate(call.runtime, call.headers)
         if READS_ALL_DECISIONS.isdisjoint(caller.scopes):
             raise Refused(403, "scope_missing", "Metrics need an API key with the scope 'read'.")
-    await send_bytes(call.send, 200, {}, metrics_text(call.runtime), b"text/plain; version=0.0.4; charset=utf-8")
+    out = write_metrics(call.runtime, is_open_metrics=wants_open_metrics(call.headers.get("accept", "")))
+    await send_bytes(call.send, 200, {}, out.text(), out.content_type)
+
+
+def _is_scraper(call: Call) -> bool:
+    token = call.runtime.metrics_token
+    if token is None:
+        return _is_local(call)
+    kind, _, shown = call.headers.get("authorization", "").partition(" ")
+    return kind.lower() == "bearer" and hmac.compare_digest(shown.strip().encode(), token.encode())
 
 
 def _is_local(call: Call) -> bool:

@@ -12,7 +12,7 @@ class ExperimentState(models.TextChoices):
 
 
 class Experiment(models.Model):
-    """weights_since: when the arms got the shares they have; requests before that were drawn otherwise and are not compared."""
+    """weights_since: when the arms got the shares and uses they have; requests before that were treated otherwise and are not compared."""
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)

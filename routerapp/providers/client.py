@@ -41,6 +41,7 @@ HEADERS_SENT = frozenset(
         "api-key",
         "authorization",
         "content-type",
+        "traceparent",
         "user-agent",
         "x-api-key",
         "x-goog-api-key",

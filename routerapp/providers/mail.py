@@ -149,23 +149,27 @@ def _explained(problem: Exception) -> tuple[str, Any]:
             return "name_unknown", problem
         case _NoTls():
             return "no_tls", ""
+        case smtplib.SMTPException():
+            return _refused(problem)
         case ssl.SSLError():
             return "tls_failed", problem.reason or problem
+        case TimeoutError():
+            return "timeout", ""
+        case OSError():
+            is_refused = problem.errno == errno.ECONNREFUSED
+            return ("connect_refused" if is_refused else "unreachable"), problem.strerror or ""
+    return "broke_off", ""
+
+
+def _refused(problem: smtplib.SMTPException) -> tuple[str, str]:
+    match problem:
         case smtplib.SMTPAuthenticationError():
             return "login_refused", ""
         case smtplib.SMTPRecipientsRefused():
             return "recipients_refused", _first_answer(problem)
         case smtplib.SMTPResponseException():
             return "refused", _text(problem.smtp_code, problem.smtp_error)
-        case smtplib.SMTPServerDisconnected() | smtplib.SMTPException():
-            return "broke_off", ""
-        case TimeoutError():
-            return "timeout", ""
-        case OSError():
-            is_refused = problem.errno == errno.ECONNREFUSED
-            return ("connect_refused" if is_refused else "unreachable"), problem.strerror or ""
-        case _:
-            return "broke_off", ""
+    return "broke_off", ""
 
 
 def _first_answer(problem: smtplib.SMTPRecipientsRefused) -> str:

@@ -64,6 +64,12 @@ class Attempt:
         return self._started, self._started + self.seconds if self.record else self._clock.monotonic()
 
     @property
+    def traceparent(self) -> str | None:
+        """What the upstream is told of the trace; None where it is told nothing."""
+        trace = self._job.trace
+        return None if trace is None else trace.traceparent(self._number, self._retry)
+
+    @property
     def elapsed_ms(self) -> int:
         return round((self._clock.monotonic() - self._started) * 1000)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
 from typing import TypeVar
 
 from routerapp.providers.base import ANSWER_LIMIT_BYTES, ERROR_BODY_LIMIT_BYTES, Adapter, Reply, Transport, Upstream
 from routerapp.providers.clock import Clock
 from routerapp.providers.errors import AnswerTooLarge, FirstTokenTimeout, IdleTimeout, TotalTimeout, UpstreamTimeout
 from routerapp.serving.attempt import Attempt
+from routerapp.serving.concealer import concealer_for
 from routerapp.serving.plan_job import PlanJob
 
 T = TypeVar("T")
@@ -34,12 +36,15 @@ class Exchange:
         self._idle_seconds = job.decision.limits.idle_ms / 1000
         self._upstream: Upstream | None = None
         self._packets: AsyncIterator[bytes] | None = None
+        self._concealer = concealer_for(attempt.target.credential)
 
     async def open(self, head_ms: float) -> Upstream:
         """Sends; returns when the answer's head is there. head_ms: how long that may take."""
         limits = self._job.decision.limits
         parameters = self._job.parameters_of(self._attempt.step.deployment)
         request = self.adapter.build_request(self._job.chat, self._attempt.target, parameters)
+        if (traceparent := self._attempt.traceparent) is not None:
+            request = replace(request, headers={**request.headers, "traceparent": traceparent})
         opening = self._transport.open(request, limits.connect_ms)
         upstream = await self._within(opening, head_ms / 1000, FirstTokenTimeout)
         self._upstream = upstream
@@ -59,12 +64,22 @@ class Exchange:
     async def read_reply(self) -> Reply:
         """The whole body as a reply; raises the error it states."""
         body = await self._read_body(ANSWER_LIMIT_BYTES if self.is_ok else ERROR_BODY_LIMIT_BYTES)
-        reply = self.adapter.read_reply(self._job.chat, self.upstream.status, self.upstream.headers, body)
+        headers = self.upstream.headers
+        if self._concealer is not None:
+            headers = self._concealer.headers(headers)
+        reply = self.adapter.read_reply(self._job.chat, self.upstream.status, headers, body)
         self._attempt.answered(reply)
         return reply
 
     async def next_packet(self, *, is_first_token: bool = False) -> bytes | None:
-        """Bytes as they arrive, None at the end. Waits for the first token on its own clock, for anything later on the idle one."""
+        """Bytes as they arrive, None at the end; our credential is in none of them."""
+        packet = await self._next_raw_packet(is_first_token=is_first_token)
+        if self._concealer is None:
+            return packet
+        return self._concealer.packet(packet) if packet is not None else self._concealer.rest() or None
+
+    async def _next_raw_packet(self, *, is_first_token: bool) -> bytes | None:
+        """Waits for the first token on its own clock, for anything later on the idle one."""
         if self._packets is None:
             self._packets = self.upstream.chunks()
         if is_first_token:

@@ -15,6 +15,7 @@ from routerapp.engine.verdicts import Verdict
 from routerapp.providers.base import Target
 from routerapp.providers.errors import ProviderError
 from routerapp.serving.hold import Hold
+from routerapp.serving.traces.context import TraceContext
 from routerapp.store.records import AttemptEnd
 
 
@@ -23,7 +24,7 @@ class PlanJob(msgspec.Struct, frozen=True):
 
     effects: already applied to the live state; they count the primary's first attempt. target: deployment -> Target, raising when it
     cannot be had (KeyError, or ValueError for a credential that cannot be read). hold: what key, team and user have given for it; None
-    where nobody is limited.
+    where nobody is limited. trace: set where upstreams are told of the caller's trace.
     """
 
     request_id: str
@@ -37,6 +38,7 @@ class PlanJob(msgspec.Struct, frozen=True):
     effects: Sequence[Effect] = ()
     is_live: bool = True
     hold: Hold | None = None
+    trace: TraceContext | None = None
 
     def parameters_of(self, deployment: str) -> Mapping[str, Any]:
         """What is sent there instead of the caller's own top-level fields, in OpenAI's names."""

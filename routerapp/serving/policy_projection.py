@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from routerapp.models import Arm, Experiment, ExperimentState, PolicyVersion, Rule
+from routerapp.serving.experiment_documents import split_of
 from routerapp.serving.refusals import invalid
 
 
@@ -56,7 +57,8 @@ def _project_experiment(version: PolicyVersion, slug: str, rule_id: str, strateg
     if experiment.started_at is None:
         experiment.started_at = now
     unit = strategy.get("by", "unit")
-    if before != weights or unit != experiment.unit or experiment.state != ExperimentState.RUNNING:
+    is_as_before = before == weights and unit == experiment.unit and _uses(strategy) == _uses_before(version, slug)
+    if not is_as_before or experiment.state != ExperimentState.RUNNING:
         experiment.weights_since = now
     experiment.unit = unit
     experiment.rule_id, experiment.state, experiment.stopped_at = rule_id, ExperimentState.RUNNING, None
@@ -64,6 +66,17 @@ def _project_experiment(version: PolicyVersion, slug: str, rule_id: str, strateg
     experiment.arms.exclude(name__in=weights).delete()
     for name, weight in weights.items():
         Arm.objects.update_or_create(experiment=experiment, name=name, defaults={"weight": weight})
+
+
+def _uses(strategy: Mapping[str, Any]) -> dict[str, Any]:
+    return {arm["name"]: arm.get("use") for arm in strategy["arms"]}
+
+
+def _uses_before(version: PolicyVersion, slug: str) -> dict[str, Any]:
+    """What the arms did in the version that was live until now."""
+    before = version.policy.versions.filter(number__lt=version.number).order_by("-number").first()
+    found = split_of(before.document, slug) if before else None
+    return _uses(found[1]) if found else {}
 
 
 def _whole_weights(weights: Mapping[str, float]) -> dict[str, int]:

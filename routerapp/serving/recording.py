@@ -22,6 +22,7 @@ from routerapp.serving.route_chat import Prepared
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.served import Refused, internal_error
 from routerapp.serving.sticky_units import note_served
+from routerapp.serving.traces.spans import TracedRequest
 from routerapp.serving.units import hash_user
 from routerapp.store.journal import JournalFull
 from routerapp.store.records import AttemptEnd, Begin, End
@@ -41,6 +42,8 @@ class Recording:
         self.id = make_id(self.at_ms, runtime.random_bits)
         self.admission = Admission(runtime, chat, caller, self.at_ms)
         self.uses: AnswerUses | None = None
+        tracer = runtime.tracer
+        self._trace = tracer.begin(chat.headers if chat else {}, runtime.random_bits) if tracer else None
         self.ended: End | None = None
         self._prepared: Prepared | None = None
         self._started = runtime.clock.monotonic()
@@ -91,6 +94,7 @@ class Recording:
             effects=prepared.effects,
             is_live=self.origin == "live",
             hold=self.admission.hold,
+            trace=self._trace if self.runtime.tracer and self.runtime.tracer.propagates else None,
         )
 
     def headers(self, prepared: Prepared) -> dict[str, str]:
@@ -133,6 +137,7 @@ class Recording:
             warnings=outcome.warnings if outcome else (),
         )
         self._settle(self.ended)
+        self._hand_over(outcome)
         return self.ended
 
     def refuse(self, refused: Refused, prepared: Prepared | None = None, outcome: Outcome | None = None) -> None:
@@ -169,7 +174,7 @@ class Recording:
         if self._recent is not None:
             self._recent.attempts.append(attempt)
         self.admission.note(attempt)
-        self.runtime.metrics.attempt_ended(attempt.deployment, attempt.error_class)
+        self.runtime.metrics.attempt_ended(attempt)
         self._append(attempt)
 
     def _baseline_cost(self, outcome: Outcome | None) -> int | None:
@@ -187,12 +192,19 @@ class Recording:
     def _settle(self, end: End) -> None:
         runtime = self.runtime
         self.admission.release()
-        runtime.metrics.request_ended(
-            self.origin, end.status, end.deployment, end.latency_ms or 0, end.overhead_us or 0, end.cost_nusd
-        )
+        decision = self._prepared.decision if self._prepared else None
+        runtime.metrics.request_ended(self.origin, decision.policy if decision else "", end, self.caller)
         if self._recent is not None:
             self._recent.end = replace(end, answer=None) if end.answer else end
             self._append(end)
+
+    def _hand_over(self, outcome: Outcome | None) -> None:
+        """To whoever sends spans; nothing is built here."""
+        tracer, context, recent = self.runtime.tracer, self._trace, self._recent
+        if tracer is None or context is None or recent is None:
+            return
+        targets = self._prepared.snapshot.targets if self._prepared else {}
+        tracer.ended(TracedRequest(recent, context, targets, outcome.served_model if outcome else ""))
 
     def _check_room(self) -> None:
         runtime = self.runtime
@@ -204,7 +216,7 @@ class Recording:
         try:
             self.runtime.journal.append(record)
         except JournalFull:
-            self.runtime.metrics.refused("unrecorded")
+            self.runtime.metrics.record_lost()
 
 
 def record_refusal(runtime: Runtime, caller: CallerFacts, origin: str, refused: Refused) -> str:

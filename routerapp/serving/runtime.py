@@ -26,6 +26,7 @@ from routerapp.serving.metrics import Metrics
 from routerapp.serving.recent import RecentRequests
 from routerapp.serving.served import database_unavailable
 from routerapp.serving.stored_answer import StoredAnswer
+from routerapp.serving.traces.tracer import Tracer
 from routerapp.store.answer_cache import AnswerCache
 from routerapp.store.journal import Journal
 from routerapp.store.limits import CallerLimits
@@ -55,7 +56,10 @@ class NotReady(Exception):
 
 @dataclass(slots=True)
 class Runtime:
-    """random_bits(n) gives n random bits. reload asks the database for a newer snapshot; None serves what is here for ever."""
+    """random_bits(n) gives n random bits. reload asks the database for a newer snapshot; None serves what is here for ever.
+
+    tracer: None where spans go nowhere. metrics_token: what a scraper may show instead of an API key.
+    """
 
     clock: Clock
     live: LiveState
@@ -72,6 +76,8 @@ class Runtime:
     on_close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     is_draining: bool = False
     in_flight: int = 0
+    tracer: Tracer | None = None
+    metrics_token: str | None = field(default=None, repr=False)
     confirmed_at: float | None = None
     classifier: TaskClassifier = field(default_factory=TaskClassifier)
     attempts: Attempts = field(init=False)

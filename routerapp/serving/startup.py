@@ -22,6 +22,7 @@ from routerapp.providers.egress import EgressGuard
 from routerapp.providers.presets import presets
 from routerapp.providers.simulated import SimulatedTransport
 from routerapp.serving.runtime import Runtime
+from routerapp.serving.watching import watch
 from routerapp.store.journal import Journal
 from routerapp.store.last_good import FILE_NAME, NoLastGood, load_last_good, save_last_good
 from routerapp.store.live import LiveState
@@ -55,6 +56,8 @@ async def open_runtime(settings: Any) -> Runtime:
     runtime.reload = keeper.reload
     await keeper.start()
     runtime.on_close.append(keeper.stop)
+    environment = settings.ENVIRONMENT
+    watch(runtime, environment.observability, environment.egress_allow, settings.DATA_DIR)
     # What lives now lives as long as the process: the collector need never look at it again.
     gc.collect()
     gc.freeze()

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connections
 
-from routerapp.engine.money import NUSD_PER_USD
+from routerapp.engine.money import usd_number
 from routerapp.experiments.comparison import ArmCounts
 from routerapp.experiments.intervals import Moments, moments_of
 from routerapp.models import Status
@@ -99,7 +99,7 @@ def _counts(name: str, weight: float, units: Sequence[_Unit], feedback: Moments)
         units=len(units),
         unpriced=sum(unit.succeeded - unit.priced for unit in units),
         success=moments_of((unit.judged, unit.succeeded) for unit in units if unit.judged),
-        cost_usd=moments_of((unit.priced, unit.cost_nusd / NUSD_PER_USD) for unit in units if unit.priced),
+        cost_usd=moments_of((unit.priced, usd_number(unit.cost_nusd) or 0.0) for unit in units if unit.priced),
         latency_ms=moments_of((unit.timed, unit.latency_ms) for unit in units if unit.timed),
         feedback=feedback,
     )

@@ -20,7 +20,7 @@ from routerapp.serving.serve_chat import serve_chat
 from routerapp.store.drain import Drainer
 from routerapp.store.revisions import record_config_revision
 from tests import factories
-from tests.runtimes import a_chat
+from tests.runtimes import QUICK, a_chat
 from tests.serving.limited import usage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,9 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def workspace() -> None:
     model = factories.a_language_model(slug="small")
-    deployment = factories.a_deployment(
-        slug="cheap", language_model=model, simulation={"ttft_ms": {"p50": 1, "p95": 2}}
-    )
+    deployment = factories.a_deployment(slug="cheap", language_model=model, simulation=QUICK)
     if not deployment.prices.exists():
         factories.a_price(deployment)
     factories.a_policy(slug="support", is_default=True)

@@ -29,6 +29,8 @@ class Command(BaseCommand):
             loop="uvloop",
             http="httptools",
             lifespan="on",
+            # Its own would print past our handler, which redacts.
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,

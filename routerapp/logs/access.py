@@ -1,0 +1,71 @@
+"""One line per HTTP answer, where the operator wants it: who, what, how long. Never a query string, a header of the caller's or a body."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MOST_PATH = 200
+_REQUEST_ID = b"x-router-request-id"
+log = logging.getLogger("signalbox.access")
+
+
+class AccessLog:
+    """Around the whole application. An answer that was cut off has the status it began with; one that never began, 499."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        answer = _Answer(send)
+        try:
+            await self._app(scope, receive, answer.send)
+        finally:
+            answer.write(scope)
+
+
+class _Answer:
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._began = time.monotonic()
+        self._status = 499
+        self._bytes = 0
+        self._request_id: str | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._request_id = next(
+                (value.decode("latin-1") for name, value in message.get("headers", ()) if name.lower() == _REQUEST_ID),
+                None,
+            )
+        elif message["type"] == "http.response.body":
+            self._bytes += len(message.get("body", b""))
+        await self._send(message)
+
+    def write(self, scope: Scope) -> None:
+        client = scope.get("client")
+        log.info(
+            "%s %s",
+            scope["method"],
+            scope["path"][:MOST_PATH],
+            extra={
+                "request_id": self._request_id,
+                "method": scope["method"],
+                "path": scope["path"][:MOST_PATH],
+                "status": self._status,
+                "duration_ms": round((time.monotonic() - self._began) * 1000, 1),
+                "bytes_sent": self._bytes,
+                "client": client[0] if client else None,
+            },
+        )
