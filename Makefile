@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench lock clean
+.PHONY: help run test check fix tour bench lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,10 +21,16 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
+# llmock is a server that tests ask as an upstream; its libraries must not become ours, so it has an environment of its own.
+$(VENV)/llmock.stamp: tests/llmock/requirements.lock $(VENV)/run.stamp
+	@test -x $(VENV)/llmock/bin/python || $(BIN)/python -m venv $(VENV)/llmock
+	@$(VENV)/llmock/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/llmock/requirements.lock \
+		&& touch $@ || echo "llmock could not be installed: the tests that ask it are skipped."
+
 run: $(VENV)/run.stamp ## Set up what is missing and start Signalbox (Ctrl-C stops it)
 	@exec $(BIN)/python manage.py run
 
-test: $(VENV)/dev.stamp ## Run every test
+test: $(VENV)/dev.stamp $(VENV)/llmock.stamp ## Run every test
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/dev.stamp ## Format, lint, types, imports, migrations
@@ -38,12 +44,16 @@ fix: $(VENV)/dev.stamp ## Format and mend what can be mended by tool
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+tour: $(VENV)/dev.stamp ## Take the pictures of docs/tour.md anew (needs a browser)
+	@$(BIN)/python -m tests.browser.tour
+
 bench: $(VENV)/dev.stamp ## Measure: decisions, features, recording, the whole gateway
 	@$(BIN)/python -m benchmarks
 
-lock: ## Resolve the two lock files anew from requirements*.in (needs uv)
+lock: ## Resolve the lock files anew from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements-dev.in -o requirements-dev.lock -c requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate tests/llmock/requirements.in -o tests/llmock/requirements.lock
 
 clean: ## Remove the environment and caches; data/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis

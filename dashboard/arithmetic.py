@@ -52,18 +52,32 @@ def _attempt_cost(attempt: AttemptRow) -> AttemptCost:
         return AttemptCost(attempt, (), None, "unpriced: the deployment had no price at that moment")
     if not attempt.input_tokens and not attempt.output_tokens:
         return AttemptCost(attempt, (), attempt.cost_nusd, "no tokens were used")
-    price = Price(attempt.input_nusd_per_mtok, attempt.output_nusd_per_mtok, attempt.cached_input_nusd_per_mtok)
-    used = (attempt.input_tokens or 0, attempt.output_tokens or 0, attempt.cached_tokens or 0)
+    price = Price(
+        attempt.input_nusd_per_mtok,
+        attempt.output_nusd_per_mtok,
+        attempt.cached_input_nusd_per_mtok,
+        cache_write_nusd_per_mtok=attempt.cache_write_nusd_per_mtok,
+    )
+    parts = (attempt.cached_tokens or 0, attempt.cache_write_tokens or 0)
+    used = (attempt.input_tokens or 0, attempt.output_tokens or 0, *parts)
     computed = attempt_cost(price, *used)
     differs = attempt.cost_nusd is not None and computed != attempt.cost_nusd
     return AttemptCost(attempt, _lines(price, *used), computed, "differs from what was recorded" if differs else "")
 
 
-def _lines(price: Price, input_tokens: int, output_tokens: int, cached_tokens: int) -> tuple[CostLine, ...]:
-    cached = min(cached_tokens, input_tokens) if price.cached_input_nusd_per_mtok is not None else 0
-    parts = [("Input", input_tokens - cached, price.input_nusd_per_mtok)]
-    if cached and price.cached_input_nusd_per_mtok is not None:
-        parts.append(("Cached input", cached, price.cached_input_nusd_per_mtok))
+def _lines(
+    price: Price, input_tokens: int, output_tokens: int, cached_tokens: int, cache_write_tokens: int
+) -> tuple[CostLine, ...]:
+    cached = min(cached_tokens, input_tokens)
+    fresh, parts = input_tokens, []
+    for name, tokens, each in (
+        ("Cached input", cached, price.cached_input_nusd_per_mtok),
+        ("Cache writes", min(cache_write_tokens, input_tokens - cached), price.cache_write_nusd_per_mtok),
+    ):
+        if tokens and each is not None:
+            fresh -= tokens
+            parts.append((name, tokens, each))
+    parts.insert(0, ("Input", fresh, price.input_nusd_per_mtok))
     parts.append(("Output", output_tokens, price.output_nusd_per_mtok))
     return tuple(CostLine(name, tokens, each, _amount(tokens * each)) for name, tokens, each in parts)
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
+
 from routerapp.models import CapabilityScore, Dimension, LanguageModel
 
 
@@ -34,32 +36,55 @@ class Cell:
         return text if len(text.partition(".")[2]) >= 2 else f"{self.score.value:.2f}"
 
     @property
+    def level(self) -> str:
+        """For the shade: 0 to 10, or unknown."""
+        return "unknown" if self.score is None else str(round(self.score.value * 10))
+
+    @property
+    def age(self) -> str:
+        """How long ago it was measured."""
+        if self.score is None:
+            return ""
+        days = (timezone.now().date() - self.score.measured_at).days
+        return "today" if days < 1 else f"{days:,} day{'' if days == 1 else 's'} ago"
+
+    @property
     def provenance(self) -> str:
         """Where the number comes from, in one line."""
         if self.score is None:
             return f"{self.dimension.name}: unknown"
         score = self.score
-        parts = [score.get_source_display(), f"{score.measured_at:%Y-%m-%d}"]
+        parts = [score.get_source_display(), f"{score.measured_at:%Y-%m-%d} ({self.age})"]
         if score.low is not None and score.high is not None:
             parts.insert(0, f"95 % between {score.low:.2f} and {score.high:.2f}")
         return ", ".join([*parts, score.note] if score.note else parts)
 
 
-def capability_table(models: Sequence[LanguageModel]) -> dict[str, Any]:
-    """dimensions, and one row of cells a model."""
+def capability_table(models: Sequence[LanguageModel], sorted_by: str = "") -> dict[str, Any]:
+    """dimensions, and one row of cells a model: by name, or best first by one dimension, unknown last."""
     dimensions = list(Dimension.objects.all())
     scores = {
         (score.language_model_id, score.dimension_id): score
         for score in CapabilityScore.objects.filter(language_model__in=models)
     }
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "model": model,
             "cells": [Cell(model, dimension, scores.get((model.pk, dimension.pk))) for dimension in dimensions],
         }
         for model in models
     ]
-    return {"dimensions": dimensions, "rows": rows}
+    if sorted_by in {dimension.slug for dimension in dimensions}:
+        rows.sort(key=lambda row: _rank(row["cells"], sorted_by))
+    else:
+        sorted_by = ""
+    known = [cell for row in rows for cell in row["cells"] if cell.score]
+    return {"dimensions": dimensions, "rows": rows, "sorted_by": sorted_by, "known": known}
+
+
+def _rank(cells: Sequence[Cell], slug: str) -> tuple[bool, float]:
+    score = next(cell.score for cell in cells if cell.dimension.slug == slug)
+    return score is None, -(score.value if score else 0.0)
 
 
 def load_cell(model_slug: str, dimension_slug: str) -> Cell | None:

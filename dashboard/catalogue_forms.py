@@ -122,7 +122,14 @@ class PriceForm(forms.Form):
         max_length=20,
         required=False,
         label="Cached input, USD per million",
-        help_text="Empty: costs what input costs.",
+        help_text="Of what is read from a prompt cache. Empty: costs what input costs.",
+        widget=_plain(inputmode="decimal"),
+    )
+    cache_write_usd_per_mtok = forms.CharField(
+        max_length=20,
+        required=False,
+        label="Cache writes, USD per million",
+        help_text="Of what is written to a prompt cache. Empty: costs what input costs.",
         widget=_plain(inputmode="decimal"),
     )
     valid_from = forms.DateTimeField(

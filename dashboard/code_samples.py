@@ -43,6 +43,18 @@ def python_sample(request: HttpRequest, body: Mapping[str, Any], key: str = "") 
     )
 
 
+def anthropic_sample(request: HttpRequest, body: Mapping[str, Any], key: str = "") -> str:
+    """Anthropic's own client: its address ends before /v1, and it always says how long an answer may be."""
+    start, api_key = ("", json.dumps(key)) if key else ("import os\n\n", 'os.environ["SIGNALBOX_API_KEY"]')
+    address = base_url(request).removesuffix("/v1")
+    arguments = "".join(f"    {name}={_python(value)},\n" for name, value in {**body, "max_tokens": 1000}.items())
+    return (
+        f"{start}from anthropic import Anthropic\n\n"
+        f"client = Anthropic(\n    base_url={json.dumps(address)},\n    api_key={api_key},\n)\n"
+        f"answer = client.messages.create(\n{arguments})\nprint(answer.content[0].text)\n"
+    )
+
+
 def javascript_sample(request: HttpRequest, body: Mapping[str, Any]) -> str:
     text = json.dumps(body, indent=2, ensure_ascii=False).replace("\n", "\n  ")
     end = (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from routerapp.serving.experiments import MAX_NOTE
 
@@ -19,26 +20,27 @@ def _note(label: str, help_text: str, most: int = 500, **options: Any) -> forms.
 class StartForm(forms.Form):
     note = _note("Note", "Stands in the policy's timeline.", required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="start_%s", **kwargs)
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id="start_%s")
 
 
 class StopForm(forms.Form):
     keep = forms.ChoiceField(label="For everyone from now on", widget=forms.RadioSelect)
     note = _note("Note", "Stands in the policy's timeline.", required=False)
 
-    def __init__(self, arms: Sequence[str], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="stop_%s", **kwargs)
+    def __init__(self, arms: Sequence[str], data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id="stop_%s", initial={"keep": arms[0] if arms else ""})
         _offer(self, "keep", arms)
-        self.initial.setdefault("keep", arms[0] if arms else "")
 
 
 class DecisionForm(forms.Form):
     arm = forms.ChoiceField(label="We go on with")
     note = _note("Why", "What you saw, and what it means. Shown here and kept in the audit log.", MAX_NOTE)
 
-    def __init__(self, arms: Sequence[str], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="decision_%s", **kwargs)
+    def __init__(
+        self, arms: Sequence[str], data: QueryDict | None = None, initial: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(data, auto_id="decision_%s", initial=dict(initial or {}))
         _offer(self, "arm", arms)
 
 

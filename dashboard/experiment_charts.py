@@ -16,7 +16,7 @@ SCALES: Mapping[str, float] = {SUCCESS: 100, FEEDBACK: 100, COST_USD: 1, LATENCY
 AXES: Mapping[str, Mapping[str, Any]] = {
     SUCCESS: {"ticksuffix": " %"},
     FEEDBACK: {"ticksuffix": " %"},
-    COST_USD: {"tickprefix": "$"},
+    COST_USD: {"tickprefix": "$", "exponentformat": "none"},
     LATENCY_MS: {"ticksuffix": " s"},
 }
 # More arms than these would make the finding a list; the table has them all.

@@ -94,7 +94,7 @@ def arm_shares(arms: Sequence[Arm]) -> list[tuple[str, str]]:
 
 def arm_uses(strategy: Mapping[str, Any]) -> list[ArmUse]:
     """From a split as it stands in a document."""
-    arms = strategy.get("arms") or ()
+    arms: list[Mapping[str, Any]] = list(strategy.get("arms") or ())
     total = sum(float(arm.get("weight", 1)) for arm in arms)
     return [
         ArmUse(
@@ -125,7 +125,7 @@ def _line(arm: ArmReport, total: float, is_control: bool) -> ArmLine:
 def _cell(metric: str, arm: ArmReport) -> MetricCell:
     found, told = arm.metrics[metric], words.METRIC_WORDS[metric]
     value = "none yet" if found.value is None else told.show(found.value)
-    note = "" if found.value is None or found.is_known else f"too few: {found.n} of {LEAST_UNITS}"
+    note = "" if found.value is None or found.is_known else f"too few: {found.n} of {LEAST_UNITS} needed"
     lift = arm.lifts.get(metric)
     if lift is None or lift.always_valid.value is None:
         return MetricCell(told.title, value, words.span_words(metric, found), note)

@@ -17,8 +17,9 @@ UNIT_CHOICES = (
     ("tenant", "A team", "All of a team (or of a key without one) get the same arm: when its people compare answers."),
     ("request", "Each request by itself", "Soonest to an answer, but a conversation changes arms on its way."),
 )
+UNIT_NAMES: Mapping[str, str] = {unit: name for unit, name, _ in UNIT_CHOICES}
 UNIT_NOUNS: Mapping[str, tuple[str, str]] = {
-    "unit": ("user or conversation", "users or conversations"),
+    "unit": ("user", "users"),
     "tenant": ("team", "teams"),
     "request": ("request", "requests"),
 }
@@ -65,22 +66,29 @@ def units_words(unit: str, number: int) -> str:
 
 
 def span_words(metric: str, interval: Interval) -> str:
-    """95.1 % to 98.5 %; empty while there are too few units to say."""
+    """95.1 to 98.5 %; empty while there are too few units to say."""
     if interval.low is None or interval.high is None:
         return ""
     show = METRIC_WORDS[metric].show
-    return f"{show(interval.low)} to {show(interval.high)}"
+    return _span(show(interval.low), show(interval.high))
+
+
+def _span(low: str, high: str) -> str:
+    """A unit that both ends have is said once."""
+    number, space, unit = low.rpartition(" ")
+    return f"{number if space and high.endswith(f' {unit}') else low} to {high}"
 
 
 def signed(metric: str, difference: float) -> str:
     size = METRIC_WORDS[metric].size(abs(difference))
-    return f"+{size}" if difference > 0 else f"−{size}" if difference < 0 else size
+    # The joiner keeps a line from breaking behind the sign.
+    return f"+{size}" if difference > 0 else f"−\u2060{size}" if difference < 0 else size
 
 
 def lift_span(metric: str, interval: Interval) -> str:
     if interval.low is None or interval.high is None:
         return ""
-    return f"{signed(metric, interval.low)} to {signed(metric, interval.high)}"
+    return _span(signed(metric, interval.low), signed(metric, interval.high))
 
 
 def lift_sentence(name: str, control: str, lift: Lift) -> str:
@@ -98,13 +106,14 @@ def lift_sentence(name: str, control: str, lift: Lift) -> str:
 
 
 def verdict_sentence(name: str, lifts: Mapping[str, Lift]) -> str:
-    """All metrics of one arm in a line: better in cost and latency; worse in feedback; undecided in success."""
+    """What is known of one arm in a line: better in cost and latency; worse in feedback; undecided in success."""
+    known = {metric: lift for metric, lift in lifts.items() if lift.always_valid.is_known}
     told = []
     for verdict in ("better", "worse", "undecided"):
-        metrics = [METRIC_WORDS[metric].title.lower() for metric, lift in lifts.items() if lift.verdict == verdict]
+        metrics = [METRIC_WORDS[metric].title.lower() for metric, lift in known.items() if lift.verdict == verdict]
         if metrics:
             told.append(f"{verdict} in {_listed(metrics)}")
-    return f"{name} is {'; '.join(told)}."
+    return f"{name} is {'; '.join(told)}." if told else f"It is too early to say anything about {name}."
 
 
 def chance_words(p_value: float) -> str:
@@ -125,7 +134,10 @@ def ratio_words(ratio: SampleRatio, unit: str) -> tuple[str, str]:
             f"By chance alone {total} would fall as unevenly as this {chance} (p = {ratio.p_value:.2g}; the alarm is at {ALARM_BELOW}). "
             "Something sorts them, so do not trust the comparison.",
         )
-    return "As planned", f"{total} would fall this unevenly or more so {chance} by chance (p = {ratio.p_value:.2g})."
+    return (
+        "As planned",
+        f"Nothing is wrong: by chance alone {total} would fall this unevenly, or more so, {chance} (p = {ratio.p_value:.2g}).",
+    )
 
 
 def number_words(number: float) -> str:

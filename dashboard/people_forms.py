@@ -25,7 +25,8 @@ class PersonForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offer(self, "team", [("", "no team"), *Team.objects.order_by("name").values_list("slug", "name")])
+        teams = Team.objects.filter(archived_at=None).order_by("name")
+        offer(self, "team", [("", "no team"), *teams.values_list("slug", "name")])
 
     @classmethod
     def of(cls, user: User, data: Any = None) -> PersonForm:

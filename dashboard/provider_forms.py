@@ -61,7 +61,6 @@ class NewProviderForm(OptionFields, SlugForm):
 
     def __init__(self, data: Any = None, *, preset: Preset | None = None, kind: str = "") -> None:
         super().__init__(data, initial=_initial(preset, kind))
-        self.preset = preset
         actual = preset.kind if preset else kind
         self.add_options(actual, {})
         if preset is not None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.validators import slug_re
+
 from dashboard.condition_words import Group, Phrase, describe_condition
 from dashboard.extra_words import describe_extras
 from dashboard.nested_fields import section
@@ -15,7 +17,7 @@ from dashboard.use_words import describe_constraints, reference_words, strategy_
 
 @dataclass(frozen=True, slots=True)
 class UseCard:
-    """reject is a message and excludes the rest."""
+    """reject is a message and excludes the rest. experiment: the slug a split names."""
 
     reject: str | None
     strategy: str
@@ -25,6 +27,7 @@ class UseCard:
     fallbacks: tuple[str, ...]
     limits: tuple[str, ...]
     extras: tuple[str, ...]
+    experiment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +88,11 @@ def use_card(use: Any) -> UseCard:
         fallbacks=tuple(reference_words(str(one)) for one in given.get("fallbacks") or ()),
         limits=tuple(describe_constraints(given.get("constraints"))),
         extras=tuple(describe_extras(given)),
+        experiment=_experiment(strategy),
     )
+
+
+def _experiment(strategy: Mapping[str, Any]) -> str:
+    """Empty where no page can have this name: a document takes any text before it is published."""
+    name = str(strategy.get("experiment") or "") if strategy.get("kind") == "split" else ""
+    return name if slug_re.match(name) else ""

@@ -7,8 +7,10 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 
 from dashboard.roles import can
-from routerapp.models import InstallationState
+from routerapp.models import AlertIncident, InstallationState
+from routerapp.serving.welcome import is_welcome_open
 
+ALERTS = "dashboard:alert-list"
 NAVIGATION = (
     ("Overview", "overview", "dashboard:overview"),
     ("Requests", "requests", "dashboard:request-list"),
@@ -18,6 +20,7 @@ NAVIGATION = (
     ("Models", "models", "dashboard:language-model-list"),
     ("Providers", "providers", "dashboard:provider-list"),
     ("Keys and budgets", "keys", "dashboard:key-list"),
+    ("Alerts", "alerts", ALERTS),
     ("Users", "users", "dashboard:user-list"),
     ("Audit", "audit", "dashboard:audit"),
     ("System", "system", "dashboard:system"),
@@ -29,13 +32,33 @@ NEEDS = {
     "dashboard:audit": "read_audit",
     "dashboard:system": "read_system",
 }
+# The key that goes there after g, by icon: one place for the shortcut and the list of shortcuts.
+LETTERS = {
+    "overview": "o",
+    "requests": "r",
+    "policies": "p",
+    "experiments": "x",
+    "evaluation": "e",
+    "playground": "g",
+    "models": "m",
+    "providers": "v",
+    "keys": "k",
+    "users": "u",
+    "audit": "a",
+    "alerts": "l",
+    "system": "s",
+}
 
 
 class Item(NamedTuple):
+    """letter: pressed after g; empty where there is none. badge: how many things there want looking at."""
+
     label: str
     icon: str
     url: str
     is_current: bool
+    letter: str = ""
+    badge: int = 0
 
 
 class Shell:
@@ -61,9 +84,16 @@ class Shell:
     def has_sample_data(self) -> bool:
         return InstallationState.objects.filter(pk=1, sample_data=True).exists()
 
+    @cached_property
+    def offers_welcome(self) -> bool:
+        """Whether to lead an admin back to the first-run wizard."""
+        return can(self._request, "edit_settings") and is_welcome_open()
+
     def _item(self, label: str, icon: str, name: str) -> Item:
         url = reverse(name)
-        return Item(label, icon, url, self._path == url or (url != "/" and self._path.startswith(url)))
+        is_current = self._path == url or (url != "/" and self._path.startswith(url))
+        badge = AlertIncident.objects.filter(closed_at=None).count() if name == ALERTS else 0
+        return Item(label, icon, url, is_current, LETTERS.get(icon, ""), badge)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

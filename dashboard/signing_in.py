@@ -18,9 +18,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard.known_browser import remember_browser
 from dashboard.session_limits import note_use
-from routerapp.models import User
+from routerapp.models import Role, User
 from routerapp.serving.sign_in import has_second_factor, record_sign_in
 from routerapp.serving.sign_in_settings import read_sign_in_settings
+from routerapp.serving.welcome import is_welcome_open, newest_live_request
 
 WAITING = "waiting"
 WAIT_SECONDS = 600
@@ -61,9 +62,17 @@ def sign_in_now(request: HttpRequest, user: User, *, method: str, following: str
     login(request, user, backend=BACKEND)
     note_use(request, read_sign_in_settings())
     record_sign_in(user, method, address_of(request))
-    response = redirect(following)
+    response = redirect(_first_page(user, following))
     remember_browser(request, response, user.username)
     return response
+
+
+def _first_page(user: User, following: str) -> str:
+    """The first-run wizard for an admin who asked for nothing special, until it was left or a request has come."""
+    is_special = following != reverse("dashboard:overview")
+    if is_special or user.role != Role.ADMIN or not is_welcome_open() or newest_live_request() is not None:
+        return following
+    return reverse("dashboard:welcome")
 
 
 def address_of(request: HttpRequest) -> str:

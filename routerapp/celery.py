@@ -38,6 +38,7 @@ SCHEDULE = {
 # Django's checks load every page and chart; whoever started the worker has run them.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
+
 def _keep_our_logging(**_: Any) -> None:
     """Somebody who listens here keeps Celery from adding a handler of its own, whose lines nobody would redact."""
 

@@ -82,6 +82,12 @@ def day_time(ms: int) -> str:
 
 
 @register.filter
+def day_hour(ms: int) -> str:
+    """The hour something was in."""
+    return f"{instant(ms):%b %d, %H} h"
+
+
+@register.filter
 def iso(ms: int) -> str:
     return instant(ms).isoformat().replace("+00:00", "Z")
 

@@ -86,7 +86,7 @@ def deployment_toggle(request: HttpRequest, slug: str) -> HttpResponse:
         messages.error(request, str(refused))
     else:
         messages.success(request, f"{deployment.name} is {'enabled' if wanted else 'disabled'}.")
-    return redirect("dashboard:language-model-detail", slug=deployment.language_model.slug)
+    return redirect("dashboard:deployment-detail", slug=slug)
 
 
 @allowed_to("edit_price")
@@ -101,6 +101,7 @@ def price_create(request: HttpRequest, slug: str) -> HttpResponse:
                 input_usd_per_mtok=given["input_usd_per_mtok"].strip(),
                 output_usd_per_mtok=given["output_usd_per_mtok"].strip(),
                 cached_input_usd_per_mtok=given["cached_input_usd_per_mtok"].strip() or None,
+                cache_write_usd_per_mtok=given["cache_write_usd_per_mtok"].strip() or None,
                 valid_from=given["valid_from"],
                 source=given["source"],
                 by=actor_of(request),

@@ -75,10 +75,8 @@ def _make(request: HttpRequest, form: ExperimentForm, place: Place | None) -> Ex
         form.place_problems.append("Choose a rule of this policy; the one asked for is not in it.")
     if form.has_problems or place is None:
         return None
-    if not form.slug.value.strip():
-        form.slug.value = _free_slug(form.name.value)
     wanted = NewExperiment(
-        slug=form.slug.value.strip(),
+        slug=form.slug.value.strip() or _free_slug(form.name.value),
         name=form.name.value.strip(),
         policy=place.policy,
         rule_id=place.rule,

@@ -16,7 +16,7 @@ from dashboard import experiment_lines as lines
 from dashboard.experiment_actions import DecisionForm, StartForm, StopForm
 from dashboard.experiment_charts import metric_chart, metric_charts
 from dashboard.experiment_steps import course_of
-from dashboard.experiment_words import STATE_TONES, UNIT_NOUNS, ratio_words
+from dashboard.experiment_words import STATE_TONES, UNIT_NAMES, UNIT_NOUNS, ratio_words
 from dashboard.fragments import render_page
 from dashboard.publish_reasons import publish_reasons
 from dashboard.refusal_words import put_on_form
@@ -33,6 +33,8 @@ from routerapp.serving.refusals import Invalid, Stale, WriteRefused
 
 PAGE = "dashboard/experiments/detail.html"
 LIST_LIMIT = 200
+# Before experiments had pages, any text could name one.
+ADDRESSABLE = r"^[-a-zA-Z0-9_]+$"
 
 
 @allowed_to("read")
@@ -147,9 +149,10 @@ def _page(
     decided = {"arm": experiment.decided_arm, "note": experiment.decision_note}
     context = {
         "experiment": experiment,
-        "tone": STATE_TONES.get(experiment.state, ""),
+        "state_tone": STATE_TONES.get(experiment.state, ""),
         "place": _place_name(experiment),
         "unit_noun": UNIT_NOUNS.get(experiment.unit, UNIT_NOUNS["unit"])[1],
+        "drawn": UNIT_NAMES.get(experiment.unit, experiment.unit),
         "course": course,
         "uses": lines.arm_uses(course.strategy) if course.strategy else (),
         **_draft_context(draft, refused),

@@ -11,8 +11,10 @@ from django.utils import timezone
 from dashboard.capability_table import capability_table
 from dashboard.catalogue_forms import LanguageModelForm, NewLanguageModelForm
 from dashboard.fragments import render_page
+from dashboard.health_range import address_of, health_context, model_subject
 from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to, can
+from dashboard.unpriced_banner import unpriced_banner
 from routerapp.models import Deployment, LanguageModel, Modality, Price, Provider
 from routerapp.serving import edit_catalog
 from routerapp.serving.refusals import WriteRefused
@@ -30,8 +32,11 @@ def language_model_list(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "rows": [_row(model) for model in models],
-        "capabilities": capability_table([model for model in models if model.modality == Modality.CHAT]),
-        "providers": Provider.objects.filter(archived_at=None).order_by("name").select_related("credential"),
+        "capabilities": capability_table(
+            [model for model in models if model.modality == Modality.CHAT], request.GET.get("sort", "")
+        ),
+        "has_providers": Provider.objects.filter(archived_at=None).exists(),
+        "banner": unpriced_banner(),
         "may_edit": can(request, "edit_language_model"),
         "may_score": can(request, "edit_score"),
     }
@@ -47,8 +52,10 @@ def language_model_detail(request: HttpRequest, slug: str) -> HttpResponse:
         .prefetch_related("prices")
         .order_by("slug")
     )
+    slugs = [deployment.slug for deployment in deployments]
     context = {
         "model": model,
+        **health_context(request, model_subject(slug, slugs), address_of("language-model-detail", slug)),
         "deployments": [_deployment(deployment) for deployment in deployments],
         "capabilities": capability_table([model]),
         "may_edit": can(request, "edit_language_model") and model.archived_at is None,

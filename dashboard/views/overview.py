@@ -12,8 +12,9 @@ from dashboard.charts import CHARTS, Chart, overview_charts
 from dashboard.forms import OverviewForm
 from dashboard.fragments import asked_fragment, render_page
 from dashboard.ranges import LABELS, SPANS_MS
-from dashboard.roles import allowed_to
+from dashboard.roles import allowed_to, can
 from dashboard.tiles import overview_tiles
+from dashboard.unpriced_banner import unpriced_banner
 from dashboard.views.exports import csv_text
 from routerapp.models import InstallationState, LanguageModel
 from routerapp.store import overview as reports
@@ -39,6 +40,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "tiles": overview_tiles(report, _rows(form, query)),
         "charts": [_linked(chart, query, api_call) for chart in overview_charts(report)] if not report.is_empty else [],
         "seen": seen,
+        "banner": unpriced_banner(),
+        "may_edit": can(request, "edit_price"),
         "has_models": not report.is_empty or LanguageModel.objects.filter(archived_at=None).exists(),
     }
     return render_page(request, PAGE, context, fragments={"live"})

@@ -17,17 +17,12 @@ from dashboard.ranges import now_ms
 from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to, can
 from dashboard.rule_cards import default_card, rule_cards
+from dashboard.template_words import choice_words
 from dashboard.use_words import describe_constraints
 from routerapp.models import Draft, Policy
 from routerapp.serving import publish_policy
 from routerapp.serving.policy_templates import TEMPLATES
 from routerapp.serving.refusals import WriteRefused
-
-TEMPLATE_WORDS = {
-    "blank": "Blank: everything to the cheapest",
-    "balanced": "Balanced: quality, cost and latency weighed",
-    "by-task": "By task: hard code and maths to the most capable, the rest to the cheapest",
-}
 
 
 class PolicyForm(forms.Form):
@@ -39,9 +34,7 @@ class PolicyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
     description = forms.CharField(max_length=300, required=False, label="What it is for")
-    template = forms.ChoiceField(
-        choices=[(name, TEMPLATE_WORDS.get(name, name)) for name in TEMPLATES], label="Start from"
-    )
+    template = forms.ChoiceField(choices=[(name, choice_words(name)) for name in TEMPLATES], label="Start from")
 
 
 @allowed_to("read")

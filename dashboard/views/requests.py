@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.validators import slug_re
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -17,7 +18,7 @@ from dashboard.replay_words import replay_words
 from dashboard.roles import allowed_to, can
 from dashboard.rule_book import rule_book
 from dashboard.waterfall import waterfall
-from routerapp.models import PolicyVersion
+from routerapp.models import Experiment, PolicyVersion
 from routerapp.store.replay import replay_request
 from routerapp.store.requests import DEAREST, NEWEST, BadCursor, RequestDetail, RequestPage, list_requests, load_detail
 
@@ -104,6 +105,8 @@ def _detail_context(request: HttpRequest, detail: RequestDetail) -> dict[str, An
         "saved_nusd": saved,
         "may_play": can(request, "use_playground"),
         "content": _content(request, detail),
+        "has_experiment": bool(slug_re.match(row.experiment))
+        and Experiment.objects.filter(slug=row.experiment).exists(),
         "has_version": PolicyVersion.objects.filter(policy__slug=row.policy, number=row.policy_version).exists(),
     }
 

@@ -1,4 +1,4 @@
-"""How the installation is doing: processes and journal, background jobs, settings with their origin."""
+"""How the installation is doing: processes and journal, and background jobs. The third tab is settings.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from dashboard.system_lines import KINDS, job_line, missing_roles, process_lines
 from routerapp.models import Job, JobState
 from routerapp.serving.edit_jobs import cancel_job, retry_job
 from routerapp.serving.refusals import WriteRefused
-from routerapp.serving.shown_settings import shown_settings
 from routerapp.serving.system_state import read_system_state, read_versions
 
 PROCESSES, JOBS, SETTINGS = "system", "system-jobs", "system-settings"
@@ -54,7 +53,7 @@ def system(request: HttpRequest) -> HttpResponse:
         "disk_percent": _percent_used(state.folder.free_bytes, state.folder.total_bytes),
         "free": size(state.folder.free_bytes),
         "database_size": size(state.folder.database_bytes),
-        "tabs": _tabs(PROCESSES),
+        "tabs": tabs_of(PROCESSES),
     }
     if asked_fragment(request, LIVE) is None:
         context["versions"] = read_versions()
@@ -81,31 +80,10 @@ def system_jobs(request: HttpRequest) -> HttpResponse:
         "next_url": _url(here, kept | {"cursor": next_cursor}) if next_cursor else "",
         "first_url": _url(here, kept) if cursor else "",
         "is_live": is_valid and not cursor,
-        "tabs": _tabs(JOBS),
+        "tabs": tabs_of(JOBS),
     }
     status = 200 if is_valid else 422
     return render_page(request, "dashboard/system/jobs.html", context, fragments={"results", "jobs"}, status=status)
-
-
-@allowed_to("read_system")
-def system_settings(request: HttpRequest) -> HttpResponse:
-    shown = shown_settings()
-    groups = (
-        ("Installation", "Changed by page, API or command; live within two seconds.", ""),
-        ("Environment", "Set where Signalbox is started; a change needs a restart.", "SIGNALBOX_"),
-    )
-    context = {
-        "groups": [
-            {
-                "title": title,
-                "lead": lead,
-                "rows": [one for one in shown if one.name.startswith("SIGNALBOX_") == bool(prefix)],
-            }
-            for title, lead, prefix in groups
-        ],
-        "tabs": _tabs(SETTINGS),
-    }
-    return render_page(request, "dashboard/system/settings.html", context)
 
 
 @allowed_to("edit_jobs")
@@ -145,7 +123,7 @@ def _percent_used(free: int, total: int) -> int:
     return round(100 * (total - free) / total) if total else 0
 
 
-def _tabs(current: str) -> list[dict[str, Any]]:
+def tabs_of(current: str) -> list[dict[str, Any]]:
     return [
         {"label": label, "url": reverse(f"dashboard:{name}"), "is_current": name == current} for name, label in TABS
     ]

@@ -48,6 +48,7 @@ class ConnectForm(forms.Form):
 
     def __init__(self, *args: Any, preset: Preset | None, is_stored: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._preset = preset
         wants = preset.credential if preset else "optional"
         field = self.fields["credential"]
         field.help_text = "Encrypted here, never shown again."
@@ -62,6 +63,12 @@ class ConnectForm(forms.Form):
         if preset and preset.key_prefix and not is_stored:
             field.widget.attrs["placeholder"] = f"{preset.key_prefix}…"
 
+    def clean_base_url(self) -> str:
+        url: str = self.cleaned_data["base_url"]
+        if self._preset and not self._preset.is_complete and url == self._preset.base_url:
+            raise forms.ValidationError("Put your own in place of the word in capitals.")
+        return url
+
 
 @allowed_to("edit_provider")
 def gallery(request: HttpRequest) -> HttpResponse:
@@ -70,7 +77,8 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "hosted": [preset for preset in known if not preset.is_local],
         "local": [preset for preset in known if preset.is_local],
         "custom": presets().get(CUSTOM),
-        "providers": Provider.objects.filter(archived_at=None).order_by("is_sample", "name"),
+        "providers": Provider.objects.filter(archived_at=None, is_sample=False).order_by("name"),
+        "simulated": Provider.objects.filter(archived_at=None, is_sample=True).order_by("name"),
     }
     return step_page(request, "provider", context)
 

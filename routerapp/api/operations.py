@@ -109,7 +109,13 @@ class DeploymentCooldown(Endpoint):
 class DeploymentResume(Endpoint):
     actions = {"POST": "edit_deployment"}
 
-    @described("End drain and cooldown", OperatorStandingSerializer, takes=OperatorReasonSerializer, tag=TAG, name="deployments_resume")
+    @described(
+        "End drain and cooldown",
+        OperatorStandingSerializer,
+        takes=OperatorReasonSerializer,
+        tag=TAG,
+        name="deployments_resume",
+    )
     def post(self, request: Request, slug: str) -> Response:
         reason = read_body(request, OperatorReasonSerializer)["reason"]
         return Response(standing_document(resume_deployment(slug, reason=reason, by=actor_of(request))))

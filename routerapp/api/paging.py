@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -39,7 +39,7 @@ def page_shape(shape: type[serializers.Serializer], cursor: serializers.Field | 
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def list_shape(shape: type[serializers.Serializer]) -> Any:
     """For the schema: a whole list of this shape; one object for all who answer with it."""
     return inline_serializer(f"{shape.__name__.removesuffix('Serializer')}List", {"data": shape(many=True)})

@@ -29,6 +29,7 @@ class RatesSerializer(serializers.Serializer):
     input_usd_per_mtok = UsdField(source="input_nusd_per_mtok")
     output_usd_per_mtok = UsdField(source="output_nusd_per_mtok")
     cached_input_usd_per_mtok = UsdField(source="cached_input_nusd_per_mtok", allow_null=True)
+    cache_write_usd_per_mtok = UsdField(source="cache_write_nusd_per_mtok", allow_null=True)
     source = serializers.CharField()  # type: ignore[assignment]
 
 
@@ -56,7 +57,7 @@ class ChosenSerializer(StrictSerializer):
 
 
 class ImportSerializer(StrictSerializer):
-    deployments = ChosenSerializer(many=True, max_length=MOST_AT_ONCE)
+    deployments = serializers.ListField(child=ChosenSerializer(), max_length=MOST_AT_ONCE)
 
 
 class RepricingSerializer(StrictSerializer):

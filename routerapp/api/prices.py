@@ -22,6 +22,7 @@ class PriceSerializer(serializers.Serializer):
     input_usd_per_mtok = UsdField(source="input_nusd_per_mtok")
     output_usd_per_mtok = UsdField(source="output_nusd_per_mtok")
     cached_input_usd_per_mtok = UsdField(source="cached_input_nusd_per_mtok", allow_null=True)
+    cache_write_usd_per_mtok = UsdField(source="cache_write_nusd_per_mtok", allow_null=True)
     valid_from = serializers.DateTimeField()
     source = serializers.CharField()  # type: ignore[assignment]
 
@@ -30,6 +31,7 @@ class NewPriceSerializer(StrictSerializer):
     input_usd_per_mtok = UsdText()
     output_usd_per_mtok = UsdText()
     cached_input_usd_per_mtok = UsdText(required=False, allow_null=True)
+    cache_write_usd_per_mtok = UsdText(required=False, allow_null=True)
     valid_from = serializers.DateTimeField(required=False)
     source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
 

@@ -89,7 +89,7 @@ class WantedSerializer(StrictSerializer):
 
 
 class WantedListSerializer(StrictSerializer):
-    models = WantedSerializer(many=True, max_length=MOST_AT_ONCE)
+    models = serializers.ListField(child=WantedSerializer(), max_length=MOST_AT_ONCE)
 
 
 class ProviderPresetList(Endpoint):

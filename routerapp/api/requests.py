@@ -89,6 +89,8 @@ class AttemptSerializer(serializers.Serializer):
     input_usd_per_mtok = UsdField(source="input_nusd_per_mtok", allow_null=True)
     output_usd_per_mtok = UsdField(source="output_nusd_per_mtok", allow_null=True)
     cached_input_usd_per_mtok = UsdField(source="cached_input_nusd_per_mtok", allow_null=True)
+    cache_write_tokens = serializers.IntegerField(allow_null=True)
+    cache_write_usd_per_mtok = UsdField(source="cache_write_nusd_per_mtok", allow_null=True)
     cost_nusd = serializers.IntegerField(allow_null=True)
     finish_reason = serializers.CharField(allow_blank=True)
     warnings = serializers.CharField(allow_blank=True)

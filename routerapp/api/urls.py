@@ -3,6 +3,9 @@
 from django.urls import URLPattern, path, re_path
 
 from routerapp.api import (
+    alert_channels,
+    alert_incidents,
+    alert_rules,
     aliases,
     audit,
     content,
@@ -28,6 +31,7 @@ from routerapp.api import (
     requests,
     sample_data,
     scores,
+    settings,
     sign_in_settings,
     system,
     teams,
@@ -121,6 +125,20 @@ urlpatterns: list[URLPattern] = [
     path("jobs/<int:job_id>/cancel", jobs.JobCancel.as_view(), name="job-cancel"),
     path("jobs/<int:job_id>/retry", jobs.JobRetry.as_view(), name="job-retry"),
     path("system", system.System.as_view(), name="system"),
+    path("settings", settings.SettingsView.as_view(), name="settings"),
+    path("alert-rules", alert_rules.AlertRuleList.as_view(), name="alert-rules"),
+    path("alert-rules/<slug:slug>", alert_rules.AlertRuleDetail.as_view(), name="alert-rule"),
+    path("alert-channels", alert_channels.AlertChannelList.as_view(), name="alert-channels"),
+    path("alert-channels/<slug:slug>", alert_channels.AlertChannelDetail.as_view(), name="alert-channel"),
+    path("alert-channels/<slug:slug>/secret", alert_channels.AlertChannelSecret.as_view(), name="alert-channel-secret"),
+    path("alert-channels/<slug:slug>/test", alert_channels.AlertChannelTest.as_view(), name="alert-channel-test"),
+    path("alert-incidents", alert_incidents.AlertIncidentList.as_view(), name="alert-incidents"),
+    path("alert-incidents/<int:incident_id>", alert_incidents.AlertIncidentDetail.as_view(), name="alert-incident"),
+    path(
+        "alert-messages/<int:message_id>/retry",
+        alert_incidents.AlertMessageRetry.as_view(),
+        name="alert-message-retry",
+    ),
     path("sample-data", sample_data.SampleData.as_view(), name="sample-data"),
     path("schema/", docs.SchemaView.as_view(), name="schema"),
     path("docs/", docs.docs, name="docs"),

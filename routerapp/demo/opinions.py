@@ -9,8 +9,8 @@ from typing import Any
 
 from routerapp.engine.types import LanguageModelFacts
 
-# Of ten people hardly one says what they thought.
-SAYING_SHARE = 0.09
+# Of seven people one says what they thought.
+SAYING_SHARE = 0.15
 
 
 class Opinions:

@@ -12,14 +12,14 @@ import yaml
 from django.utils import timezone
 
 from routerapp.engine.money import format_usd
-from routerapp.models import Draft, Experiment, InstallationState, Policy, ScoreSource, Team
+from routerapp.models import Draft, Experiment, InstallationState, Modality, Policy, ScoreSource, Team
 from routerapp.serving.edit_aliases import set_alias
 from routerapp.serving.edit_catalog import add_deployment, add_language_model, add_price, add_provider
 from routerapp.serving.edit_scores import set_score
 from routerapp.serving.manage_keys import create_key
 from routerapp.serving.permissions import SYSTEM
 from routerapp.serving.publish_policy import create_policy, publish_draft, set_default_policy
-from routerapp.store.prices import find_price
+from routerapp.store.prices import find_price, rates_of
 
 HERE = Path(__file__).parent
 HISTORY_DAYS = 30
@@ -113,31 +113,30 @@ def _make_deployments(catalog: Mapping[str, Any], now: datetime) -> None:
 def _price(row: Mapping[str, Any], model: Mapping[str, Any], change: Mapping[str, Any], now: datetime) -> None:
     start = now - timedelta(days=HISTORY_DAYS + 1)
     if "price" in row:
-        _add_price(row["slug"], row["price"]["input"], row["price"]["output"], None, start, "manual")
+        rates = (row["price"]["input"], row["price"]["output"], None, None)
+        _add_price(row["slug"], rates, start, "manual")
         return
-    price = find_price(model["vendor"], model["upstream"], now)
+    price = find_price(model["vendor"], model["upstream"], now, modality=model.get("modality", Modality.CHAT))
     if price is None:
         raise LookupError(f"The price package lists no price for {model['vendor']} {model['upstream']}.")
-    cached = price.cached_input_nusd_per_mtok
-    rates = (
-        format_usd(price.input_nusd_per_mtok),
-        format_usd(price.output_nusd_per_mtok),
-        None if cached is None else format_usd(cached),
-    )
+    listed = tuple(None if nusd is None else format_usd(nusd) for nusd in rates_of(price))
     if row["slug"] == change["deployment"]:
         factor = Decimal(change["factor_before"])
-        before = [None if rate is None else str(Decimal(rate) * factor) for rate in rates]
-        _add_price(row["slug"], str(before[0]), str(before[1]), before[2], start, "sample")
+        before = tuple(None if rate is None else str(Decimal(rate) * factor) for rate in listed)
+        _add_price(row["slug"], before, start, "sample")
         start = now - timedelta(days=change["days_ago"])
-    _add_price(row["slug"], *rates, start, PRICE_SOURCE)
+    _add_price(row["slug"], listed, start, PRICE_SOURCE)
 
 
-def _add_price(slug: str, input_usd: str, output_usd: str, cached: str | None, start: datetime, source: str) -> None:
+def _add_price(slug: str, rates: tuple[str | None, ...], start: datetime, source: str) -> None:
+    """rates: of input, output, cached input and cache writes; the first two are known."""
+    input_usd, output_usd, cached, written = rates
     add_price(
         slug,
-        input_usd_per_mtok=input_usd,
-        output_usd_per_mtok=output_usd,
+        input_usd_per_mtok=str(input_usd),
+        output_usd_per_mtok=str(output_usd),
         cached_input_usd_per_mtok=cached,
+        cache_write_usd_per_mtok=written,
         valid_from=start,
         source=source,
         by=SYSTEM,

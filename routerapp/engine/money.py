@@ -17,15 +17,21 @@ class BadMoney(ValueError):
     """A text or number that is no amount of dollars."""
 
 
-def attempt_cost(price: Price, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
+def attempt_cost(
+    price: Price, input_tokens: int, output_tokens: int, cached_tokens: int = 0, cache_write_tokens: int = 0
+) -> int:
     """Cost of one upstream call in nusd, rounded once, half to even.
 
-    cached_tokens are part of input_tokens; without a cached price they cost what input costs.
+    cached_tokens and cache_write_tokens are parts of input_tokens, read from and written to the provider's cache; without a price of
+    their own they cost what input costs.
     """
     total = input_tokens * price.input_nusd_per_mtok + output_tokens * price.output_nusd_per_mtok
     if cached_tokens and price.cached_input_nusd_per_mtok is not None:
         cached = min(cached_tokens, input_tokens)
         total += cached * (price.cached_input_nusd_per_mtok - price.input_nusd_per_mtok)
+    if cache_write_tokens and price.cache_write_nusd_per_mtok is not None:
+        written = min(cache_write_tokens, input_tokens - min(cached_tokens, input_tokens))
+        total += written * (price.cache_write_nusd_per_mtok - price.input_nusd_per_mtok)
     whole, rest = divmod(total, TOKENS_PER_PRICE)
     doubled = rest * 2
     return whole + (doubled > TOKENS_PER_PRICE or (doubled == TOKENS_PER_PRICE and whole & 1))

@@ -10,6 +10,7 @@ from typing import Any
 
 import re2
 
+from routerapp.engine.ascii_form import ascii_form
 from routerapp.engine.pii import pii_places
 
 # Text kept of one request, and as much again of its answer. Beyond it nothing is kept, as nothing beyond is searched.
@@ -19,6 +20,8 @@ SECRET = "secret"
 MAX_DEPTH = 32
 # Shorter numbers are no card's.
 LONG_NUMBER = 10**12
+# a@b.cc: nothing that is looked for is shorter; of thousands of texts most are short.
+_SHORTEST = 6
 
 _SECRETS = (
     r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----|\z)",
@@ -31,13 +34,16 @@ _SECRETS = (
     r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/\-]{8,}=*",
     r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s/:@\"'<>]*:[^\s/@\"'<>]+@",
     r"(?i)(?:password|passwd|passphrase|pwd|secret|token|api[_\-]?key|access[_\-]?key|private[_\-]?key|client[_\-]?secret|credentials?)"
-    r"[A-Za-z0-9_\-]{0,20}\\?[\"']?\s*(?::|=|=>)\s*\\?[\"']?[^\s\"',;}\\]{6,}",
+    r"[A-Za-z0-9_\-]{0,20}\\?[\"']?\s*(?::|=>|=)\s*(?:\\?\"[^\"\\\n]{6,}|\\?'[^'\\\n]{6,}|[^\s\"',;}\\]{6,})",
 )
 
 
 def redact(text: str) -> tuple[str, int]:
     """(the text without what was found, how many pieces were taken out). Reads all of the text: bound it first."""
-    places = sorted([*pii_places(text), *_secret_places(text)])
+    if len(text) < _SHORTEST:
+        return text, 0
+    read = ascii_form(text)
+    places = sorted([*pii_places(read), *_secret_places(read)])
     if not places:
         return text, 0
     parts: list[str] = []

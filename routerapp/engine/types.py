@@ -79,13 +79,17 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Nano-dollars per million tokens, valid from valid_from_ms until the next price of the deployment starts."""
+    """Nano-dollars per million tokens, valid from valid_from_ms until the next price of the deployment starts.
+
+    cached_input: of prompt tokens read from a provider's cache; cache_write: of those written to it. None costs what input costs.
+    """
 
     input_nusd_per_mtok: int
     output_nusd_per_mtok: int
     cached_input_nusd_per_mtok: int | None = None
     valid_from_ms: int = 0
     source: str = "manual"
+    cache_write_nusd_per_mtok: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

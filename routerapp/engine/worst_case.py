@@ -30,10 +30,11 @@ class WorstCase(msgspec.Struct, frozen=True, gc=False):
     cap: int | None
 
     def cost(self, price: Price) -> int:
-        """All of the prompt at the dearer of what fresh and cached input cost."""
-        cached = price.cached_input_nusd_per_mtok or 0
-        from_cache = self.input_tokens if cached > price.input_nusd_per_mtok else 0
-        return attempt_cost(price, self.input_tokens, self.output_tokens, from_cache)
+        """All of the prompt at the dearest of what fresh input, input read from a cache and input written to one cost."""
+        dearest = max(
+            price.input_nusd_per_mtok, price.cached_input_nusd_per_mtok or 0, price.cache_write_nusd_per_mtok or 0
+        )
+        return attempt_cost(Price(dearest, price.output_nusd_per_mtok), self.input_tokens, self.output_tokens)
 
 
 def worst_case(model: LanguageModelFacts, need: Need, forecast: Forecast, sent_bytes: int = 0) -> WorstCase:

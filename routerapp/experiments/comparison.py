@@ -17,7 +17,7 @@ from routerapp.experiments.intervals import (
     share_difference,
 )
 from routerapp.experiments.sample_ratio import SampleRatio, check_sample_ratio
-from routerapp.experiments.sequential import always_valid_mean_difference
+from routerapp.experiments.sequential import always_valid_mean_difference, always_valid_share_difference
 
 SUCCESS = "success"
 COST_USD = "cost_usd"
@@ -110,5 +110,6 @@ def _metrics(arm: ArmCounts) -> dict[str, Interval]:
 
 def _lift(metric: str, arm: ArmCounts, control: ArmCounts) -> Lift:
     treated, base = getattr(arm, metric), getattr(control, metric)
-    difference = share_difference(treated, base) if metric == SUCCESS else mean_difference(treated, base)
-    return Lift(metric, difference, always_valid_mean_difference(treated, base))
+    if metric == SUCCESS:
+        return Lift(metric, share_difference(treated, base), always_valid_share_difference(treated, base))
+    return Lift(metric, mean_difference(treated, base), always_valid_mean_difference(treated, base))

@@ -91,16 +91,17 @@ def z_of(confidence: float = CONFIDENCE) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def proportion(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+def proportion(successes: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """Wilson score interval (Wilson 1927): holds for small n and near 0 and 1, so it is given from the first unit on."""
-    if n == 0:
+    if n <= 0:
         return Interval(None, None, None, 0)
     z = z_of(confidence)
     share = successes / n
     denominator = 1 + z * z / n
     middle = (share + z * z / (2 * n)) / denominator
     half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / denominator
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), n)
+    # Rounded, so that all of n ends at 1 and none at 0, as the formula has it.
+    return Interval(share, max(0.0, round(middle - half, 12)), min(1.0, round(middle + half, 12)), round(n))
 
 
 def mean(moments: Moments, confidence: float = CONFIDENCE) -> Interval:
@@ -112,35 +113,54 @@ def mean(moments: Moments, confidence: float = CONFIDENCE) -> Interval:
     return Interval(value, value - half, value + half, moments.units)
 
 
+def effective_units(moments: Moments) -> float:
+    """How many independent 0/1 outcomes say as much as these n of `units` units: p(1 − p) / variance of the mean, at most n.
+
+    Where the spread between units says nothing, because there are few of them or all outcomes are alike, each unit counts once.
+    """
+    value = moments.mean
+    if value is None or moments.units == moments.n:
+        return moments.n
+    variance = moments.mean_variance
+    found = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else float(moments.units)
+    return min(found, float(moments.n if moments.units >= LEAST_UNITS else moments.units))
+
+
 def share(moments: Moments, confidence: float = CONFIDENCE) -> Interval:
-    """Mean of 0/1 outcomes: Wilson's interval where every unit counts once, else the spread between units, kept within 0 to 1."""
-    if moments.units == moments.n:
-        return proportion(round(moments.total), moments.n, confidence)
-    found = mean(moments, confidence)
-    if found.low is None or found.high is None:
-        return found
-    return Interval(found.value, max(0.0, found.low), min(1.0, found.high), found.n)
+    """Mean of 0/1 outcomes: Wilson's interval on the effective number of units (Korn, Graubard 1998; Dean, Pagano 2015)."""
+    found = _share(moments, confidence)
+    return Interval(found.value, found.low, found.high, moments.units)
 
 
 def share_difference(treated: Moments, control: Moments, confidence: float = CONFIDENCE) -> Interval:
-    """treated − control of two shares: Newcombe's method where every unit counts once, else Welch over units."""
-    if treated.units == treated.n and control.units == control.n:
-        one, other = (round(treated.total), treated.n), (round(control.total), control.n)
-        return proportion_difference(one, other, confidence)
-    return mean_difference(treated, control, confidence)
+    """treated − control of two shares of 0/1 outcomes: Newcombe's method on the effective numbers of units."""
+    units = min(treated.units, control.units)
+    found = _difference(_share(treated, confidence), _share(control, confidence))
+    if units < LEAST_UNITS:
+        return Interval(found.value, None, None, units)
+    return Interval(found.value, found.low, found.high, units)
 
 
 def proportion_difference(
     treated: tuple[int, int], control: tuple[int, int], confidence: float = CONFIDENCE
 ) -> Interval:
     """treated − control of (successes, n), by Newcombe's hybrid score method (1998, method 10)."""
-    one, other = proportion(*treated, confidence), proportion(*control, confidence)
+    found = _difference(proportion(*treated, confidence), proportion(*control, confidence))
+    return found if found.n >= LEAST_UNITS else Interval(found.value, None, None, found.n)
+
+
+def _share(moments: Moments, confidence: float) -> Interval:
+    effective = effective_units(moments)
+    return proportion((moments.mean or 0.0) * effective, effective, confidence)
+
+
+def _difference(one: Interval, other: Interval) -> Interval:
     n = min(one.n, other.n)
-    if one.value is None or other.value is None:
+    if one.value is None or one.low is None or one.high is None:
+        return Interval(None, None, None, n)
+    if other.value is None or other.low is None or other.high is None:
         return Interval(None, None, None, n)
     value = one.value - other.value
-    if n < LEAST_UNITS or one.low is None or one.high is None or other.low is None or other.high is None:
-        return Interval(value, None, None, n)
     low = value - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2)
     high = value + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2)
     return Interval(value, low, high, n)

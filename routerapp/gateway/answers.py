@@ -10,7 +10,9 @@ import orjson
 
 from routerapp.gateway.body import ClientGone, Send
 from routerapp.gateway.errors import error_body, error_headers
+from routerapp.gateway.keep_alive import SIGNS, KeepAlive
 from routerapp.providers.alarms import within
+from routerapp.providers.clock import Clock
 from routerapp.serving.served import Refused
 
 JSON = b"application/json"
@@ -47,15 +49,21 @@ async def send_refusal(send: Send, refused: Refused, request_id: str, dialect: s
     await send_bytes(send, refused.status, error_headers(refused, request_id), body)
 
 
-async def send_stream(send: Send, headers: Mapping[str, str], stream: Events) -> None:
+async def send_stream(
+    send: Send, headers: Mapping[str, str], stream: Events, clock: Clock, dialect: str = "openai"
+) -> None:
     """Each event goes out as it comes; a slow reader holds up the send, and with it the reading upstream. One that stops is gone."""
-    async with aclosing(stream):
+
+    async def write(event: bytes) -> None:
+        try:
+            await within(WRITE_SECONDS, send({"type": "http.response.body", "body": event, "more_body": True}))
+        except TimeoutError:
+            raise ClientGone from None
+
+    async with aclosing(stream), KeepAlive(clock, write, SIGNS[dialect]) as line:
         await send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *_encoded(headers)]})
         async for event in stream:
-            try:
-                await within(WRITE_SECONDS, send({"type": "http.response.body", "body": event, "more_body": True}))
-            except TimeoutError:
-                raise ClientGone from None
+            await line.write(event)
     await send({"type": "http.response.body", "body": b""})
 
 

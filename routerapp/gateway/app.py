@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from routerapp.gateway import chat, embeddings, endpoints
+from routerapp.gateway import chat, embeddings, endpoints, models
 from routerapp.gateway.answers import send_bytes, send_json, send_refusal
 from routerapp.gateway.body import ClientGone, Receive, Scope, Send, read_headers
 from routerapp.gateway.call import Call
@@ -25,7 +25,7 @@ ENDPOINTS: dict[str, tuple[str, Endpoint]] = {
     "/v1/embeddings": ("POST", embeddings.embed),
     "/v1/messages": ("POST", messages.create),
     "/v1/messages/count_tokens": ("POST", messages.count_tokens),
-    "/v1/models": ("GET", endpoints.list_models),
+    "/v1/models": ("GET", models.list_models),
     "/v1/router/route": ("POST", endpoints.route),
     "/api/route": ("POST", endpoints.route),
     "/v1/feedback": ("POST", endpoints.feedback),
@@ -33,6 +33,7 @@ ENDPOINTS: dict[str, tuple[str, Endpoint]] = {
 }
 DECISIONS = "/v1/router/decisions/"
 MESSAGES = "/v1/messages"
+MODEL = models.PATH + "/"
 MAX_PATH = 8 * 1024
 # Beyond this, one worker's queues only grow; what is turned away at once can go elsewhere.
 MAX_IN_FLIGHT = 2_000
@@ -54,7 +55,7 @@ class Gateway:
             return await send_json(send, document, status)
         runtime = self.runtime
         if runtime is None:
-            return await send_refusal(send, _not_ready("starting"), "", _dialect_of(path))
+            return await send_refusal(send, _not_ready("starting"), "", _dialect_of(scope))
         call = Call(runtime, scope, receive, send)
         runtime.in_flight += 1
         try:
@@ -90,7 +91,7 @@ class Gateway:
             # Bytes are out: closing without the end is the only honest signal left.
             raise ConnectionAbortedError(refused.code)
         request_id = refused.decision_id or make_id(runtime.clock.now_ms(), runtime.random_bits)
-        if (dialect := _dialect_of(call.scope["path"])) == "anthropic":
+        if (dialect := _dialect_of(call.scope)) == "anthropic":
             refused.headers["request-id"] = request_id
         await send_refusal(call.send, refused, request_id, dialect)
 
@@ -103,11 +104,17 @@ def _find(path: str, scope: Scope) -> tuple[str, Endpoint]:
         return "GET", endpoints.decision
     if len(path) + len(scope.get("query_string", b"")) > MAX_PATH:
         raise Refused(414, "path_too_long", "The address is too long.")
+    if path.startswith(MODEL) and len(path) > len(MODEL):
+        # Names hold slashes: provider/model.
+        return "GET", models.one_model
     raise Refused(404, "not_found", "There is nothing here. See docs/api.md for the addresses that exist.")
 
 
-def _dialect_of(path: str) -> str:
+def _dialect_of(scope: Scope) -> str:
     """In which an error is told; paths below are counted in, so that a mistyped one is answered in the dialect of its caller."""
+    path = scope["path"]
+    if path == models.PATH or path.startswith(MODEL):
+        return "anthropic" if models.speaks_anthropic(scope) else "openai"
     return "anthropic" if path == MESSAGES or path.startswith(MESSAGES + "/") else "openai"
 
 

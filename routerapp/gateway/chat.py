@@ -27,7 +27,7 @@ async def complete(call: Call) -> None:
     async with CancelWhenGone(call.receive):
         served = await serve_chat(call.runtime, chat, call.caller)
         if served.stream is not None:
-            await send_stream(call.send, served.headers, served.stream)
+            await send_stream(call.send, served.headers, served.stream, call.runtime.clock)
         else:
             await send_bytes(call.send, served.status, served.headers, served.body or b"")
 

@@ -1,4 +1,4 @@
-"""The small endpoints of the gateway: models, route, decisions, feedback, metrics. Each is one short coroutine over a Call."""
+"""The small endpoints of the gateway: route, decisions, feedback, metrics. Each is one short coroutine over a Call."""
 
 from __future__ import annotations
 
@@ -20,16 +20,9 @@ from routerapp.gateway.metrics import write_metrics
 from routerapp.serving.admission import Admission
 from routerapp.serving.decisions import find_decision, not_found
 from routerapp.serving.feedback import feedback_answer, give_feedback, source_of
-from routerapp.serving.model_list import list_names
 from routerapp.serving.route_chat import prepare
 from routerapp.serving.serve_chat import route_answer
 from routerapp.serving.served import Refused
-
-
-async def list_models(call: Call) -> None:
-    caller = await authenticate(call.runtime, call.headers)
-    require_scope(caller, CHAT)
-    await send_json(call.send, {"object": "list", "data": list_names(call.runtime.snapshot.config, caller)})
 
 
 async def route(call: Call) -> None:

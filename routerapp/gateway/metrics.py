@@ -50,7 +50,9 @@ def _requests(out: Exposition, metrics: Metrics) -> None:
         "Requests refused before they were recorded, by stable error code.",
         _labelled(metrics.turned_away, "code"),
     )
-    out.counter("signalbox_budget_refusals_total", "Requests refused because a budget is spent.", _one(metrics.budget_refusals))
+    out.counter(
+        "signalbox_budget_refusals_total", "Requests refused because a budget is spent.", _one(metrics.budget_refusals)
+    )
     out.histogram(
         "signalbox_request_duration_seconds",
         "Live requests from arrival to their last byte.",
@@ -101,7 +103,7 @@ def _attempts(out: Exposition, metrics: Metrics) -> None:
 def _money(out: Exposition, metrics: Metrics) -> None:
     out.counter(
         "signalbox_tokens_total",
-        "Tokens of upstream calls; cached_input is part of input.",
+        "Tokens of upstream calls; cached_input and cache_write are parts of input.",
         _labelled(metrics.tokens, "deployment", "kind"),
     )
     out.counter(
@@ -116,7 +118,11 @@ def _cache(out: Exposition, runtime: Runtime) -> None:
     out.counter(
         "signalbox_cache_requests_total", "Requests that asked the exact cache.", _labelled(metrics.cache, "result")
     )
-    out.counter("signalbox_cache_saved_usd_total", "What the cache's answers had cost, in dollars.", _one(_usd(metrics.saved_nusd)))
+    out.counter(
+        "signalbox_cache_saved_usd_total",
+        "What the cache's answers had cost, in dollars.",
+        _one(_usd(metrics.saved_nusd)),
+    )
     out.gauge("signalbox_cache_bytes", "Size of the answers in the exact cache.", _one(cache.bytes))
     out.gauge("signalbox_cache_entries", "Answers in the exact cache.", _one(len(cache)))
 

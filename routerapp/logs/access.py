@@ -14,6 +14,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_PATH = 200
+# No name or id of ours is this long; the token in an invitation's link is.
+LONGEST_SEGMENT = 40
 _REQUEST_ID = b"x-router-request-id"
 log = logging.getLogger("signalbox.access")
 
@@ -55,17 +57,23 @@ class _Answer:
 
     def write(self, scope: Scope) -> None:
         client = scope.get("client")
+        path = shown_path(scope["path"])
         log.info(
             "%s %s",
             scope["method"],
-            scope["path"][:MOST_PATH],
+            path,
             extra={
                 "request_id": self._request_id,
                 "method": scope["method"],
-                "path": scope["path"][:MOST_PATH],
+                "path": path,
                 "status": self._status,
                 "duration_ms": round((time.monotonic() - self._began) * 1000, 1),
                 "bytes_sent": self._bytes,
                 "client": client[0] if client else None,
             },
         )
+
+
+def shown_path(path: str) -> str:
+    """Without what may be a secret: a path can hold one (an invitation's token, a key pasted into the wrong place)."""
+    return "/".join(part if len(part) <= LONGEST_SEGMENT else "…" for part in path.split("/"))[:MOST_PATH]

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from routerapp.environment import Environment
-from routerapp.logs.redaction import Redactor
+from routerapp.logs.redaction import redactor
 
 _SECRET_NAMES = (
     "SIGNALBOX_ADMIN_PASSWORD",
@@ -21,19 +21,22 @@ _URL_NAMES = ("SIGNALBOX_DATABASE_URL", "SIGNALBOX_SMTP_URL")
 
 def logging_configuration(environment: Environment, variables: Mapping[str, str]) -> dict[str, Any]:
     wanted = environment.observability
-    redactor = Redactor(known_secrets(environment, variables))
+    for secret in known_secrets(environment, variables):
+        redactor().remember(secret)
     lines = "JsonLines" if wanted.log_format == "json" else "TextLines"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": f"routerapp.logs.lines.{lines}", "redactor": redactor}},
+        "formatters": {"line": {"()": f"routerapp.logs.lines.{lines}", "redactor": redactor()}},
         "filters": {"outages": {"()": "routerapp.logs.outages.DatabaseOutages"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["outages"]}},
         "root": {"handlers": ["console"], "level": wanted.log_level},
         "loggers": {
             "signalbox.access": {"level": "INFO"},
             # These tell at INFO and DEBUG what they send, headers and all.
-            **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "aiohttp", "asyncio", "kombu", "django.db")},
+            **{
+                name: {"level": "WARNING"} for name in ("httpx", "httpcore", "aiohttp", "asyncio", "kombu", "django.db")
+            },
         },
     }
 

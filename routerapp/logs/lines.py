@@ -24,6 +24,8 @@ FIELDS = (
     "bytes_sent",
     "client",
 )
+# What the access log's message says already.
+IN_MESSAGE = ("method", "path")
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
 _LINE_ESCAPES = _ESCAPES | {0x0A: "\\n"}
 
@@ -37,7 +39,7 @@ class TextLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = record.message.translate(_LINE_ESCAPES)
-        fields = "".join(f" {name}={value}" for name, value in _fields(record).items() if name != "path")
+        fields = "".join(f" {name}={value}" for name, value in _fields(record).items() if name not in IN_MESSAGE)
         return super().formatMessage(record) + fields
 
     def format(self, record: logging.LogRecord) -> str:

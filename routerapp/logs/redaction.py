@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 MARK = "[secret]"
 LEAST_CHARACTERS = 8
@@ -14,9 +15,10 @@ _MOST_KNOWN = 2_000
 _LOOKS = re.compile(
     r"""
       \b(?:sk|pk|rk|xai|gsk|csk|fw|pplx|whsec|ghp|glpat|hf|r8)[-_][A-Za-z0-9_-]{12,}   # keys as vendors print them
-    | \bsbx?_[A-Za-z0-9_]{20,}                                                          # our own
+    | \bsb_live_[A-Za-z0-9_]{12,}                                                       # our own
     | \bAIza[A-Za-z0-9_-]{20,}
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?                    # JSON web tokens
+    | (?<=/invitation/)[A-Za-z0-9_-]{8,}                                                # the token of a link
     | \bgAAAAA[A-Za-z0-9_=-]{20,}                                                       # Fernet
     """,
     re.VERBOSE,
@@ -55,3 +57,9 @@ class Redactor:
         text = _LOOKS.sub(MARK, text)
         text = _AFTER_WORDS.sub(lambda found: found[1] + MARK, text)
         return _USERINFO.sub(MARK + "@", text)
+
+
+@lru_cache(maxsize=1)
+def redactor() -> Redactor:
+    """This process's: settings give it to the log lines, whoever decrypts a secret tells it."""
+    return Redactor()

@@ -136,6 +136,7 @@ class Price(models.Model):
     input_nusd_per_mtok = models.BigIntegerField()
     output_nusd_per_mtok = models.BigIntegerField()
     cached_input_nusd_per_mtok = models.BigIntegerField(null=True, blank=True)
+    cache_write_nusd_per_mtok = models.BigIntegerField(null=True, blank=True)
     valid_from = models.DateTimeField()
     source = models.CharField(max_length=100, default="manual")
 

@@ -126,6 +126,8 @@ class AttemptRow(models.Model):
     input_nusd_per_mtok = models.BigIntegerField(null=True)
     output_nusd_per_mtok = models.BigIntegerField(null=True)
     cached_input_nusd_per_mtok = models.BigIntegerField(null=True)
+    cache_write_tokens = models.IntegerField(null=True)
+    cache_write_nusd_per_mtok = models.BigIntegerField(null=True)
     price_source = models.CharField(max_length=100, blank=True)
     cost_nusd = models.BigIntegerField(null=True)
     finish_reason = models.CharField(max_length=30, blank=True)

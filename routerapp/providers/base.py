@@ -52,11 +52,15 @@ class UpstreamRequest:
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens as the upstream counted them; None is not said. cached_tokens are part of input_tokens."""
+    """Tokens as the upstream counted them; None is not said.
+
+    cached_tokens (read from its prompt cache) and cache_write_tokens (written to it) are parts of input_tokens.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

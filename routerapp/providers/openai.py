@@ -183,9 +183,15 @@ def _unreadable(status: int, data: bytes) -> ProviderError:
 def _usage_of(usage: Any) -> Usage | None:
     if not isinstance(usage, dict):
         return None
-    details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else usage.get("prompt_cache_hit_tokens")
-    found = Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), _count(cached))
+    details, written = usage.get("prompt_tokens_details"), None
+    if isinstance(details, dict):
+        cached = details.get("cached_tokens")
+        # Two gateways' names for it: OpenRouter's and LiteLLM's, which is ours too.
+        written = details.get("cache_write_tokens", details.get("cache_creation_tokens"))
+    else:
+        cached = usage.get("prompt_cache_hit_tokens")
+    counted = (usage.get("prompt_tokens"), usage.get("completion_tokens"), cached, written)
+    found = Usage(*map(_count, counted))
     return found if found.input_tokens is not None or found.output_tokens is not None else None
 
 

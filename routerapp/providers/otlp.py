@@ -82,6 +82,8 @@ class Collector:
             answer = self._client.post(self._url, content=self.encode(spans), headers=self._headers)
         except ProviderError as refused:
             raise NotDelivered(str(refused), is_retryable=refused.is_retryable) from None
+        except httpx.InvalidURL:
+            raise NotDelivered("The endpoint is not a URL.", is_retryable=False) from None
         except (httpx.HTTPError, OSError, ValueError) as problem:
             raise NotDelivered(type(problem).__name__, is_retryable=True) from None
         if not answer.is_success:

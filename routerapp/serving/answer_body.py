@@ -5,6 +5,9 @@ The upstream's bytes stay as they are but for the members we add or complete.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 import orjson
 
@@ -25,16 +28,19 @@ def complete_answer(body: bytes, outcome: Outcome, metadata: bytes | None) -> by
     model = members.get("model")
     if model is None or bytes(model) in (b"null", b'""'):
         members["model"] = orjson.dumps(outcome.language_model)
+    # Ours alone: what an upstream writes there is no trace.
+    members.pop("router_metadata", None)
     if metadata is not None:
         members["router_metadata"] = metadata
-    return b"{" + b",".join([b'"%b":%b' % (_name(name), raw) for name, raw in members.items()]) + b"}"
+    return _object(members)
 
 
 def usage_event(outcome: Outcome, request_id: str, at_ms: int) -> bytes:
     """The last chunk of a stream whose caller asked for usage: the upstream's own with the cost, else one of ours."""
     data = data_of(outcome.usage_event) if outcome.usage_event else None
     if data is not None:
-        return b"data: " + complete_answer(data, outcome, None) + b"\n\n"
+        # Inside JSON a line feed is only ever space; in an event it would be an end.
+        return b"data: " + complete_answer(data, outcome, None).replace(b"\n", b" ") + b"\n\n"
     chunk = {
         "id": outcome.answered.upstream_id or request_id,
         "object": "chat.completion.chunk",
@@ -76,19 +82,26 @@ def _usage(raw: bytes | msgspec.Raw | None, outcome: Outcome) -> bytes:
     sent = bytes(raw).strip() if raw is not None else b""
     last = outcome.answered
     if sent.startswith(b"{") and not last.is_usage_estimated:
-        inner = sent[1:-1].rstrip()
-        return b"{" + inner + (b"," if inner.strip() else b"") + b'"cost":' + cost + b"}"
-    return orjson.dumps({**_counted(outcome, last), "is_estimated": True, "cost": orjson.Fragment(cost)})
+        # Some upstreams state a cost themselves; strict readers refuse a name that stands twice.
+        return _object({**_members.decode(sent), "cost": cost})
+    mark = {"is_estimated": True} if last.is_usage_estimated else {}
+    return orjson.dumps({**_counted(outcome, last), **mark, "cost": orjson.Fragment(cost)})
 
 
-def _counted(outcome: Outcome, last: AttemptEnd) -> dict[str, int | None]:
+def _counted(outcome: Outcome, last: AttemptEnd) -> dict[str, Any]:
     if outcome.dialect == "anthropic":
         return {"input_tokens": last.input_tokens, "output_tokens": last.output_tokens}
+    details = {} if last.cached_tokens is None else {"prompt_tokens_details": {"cached_tokens": last.cached_tokens}}
     return {
         "prompt_tokens": last.input_tokens,
         "completion_tokens": last.output_tokens,
         "total_tokens": (last.input_tokens or 0) + (last.output_tokens or 0),
+        **details,
     }
+
+
+def _object(members: Mapping[str, bytes | msgspec.Raw]) -> bytes:
+    return b"{" + b",".join([b'"%b":%b' % (_name(name), raw) for name, raw in members.items()]) + b"}"
 
 
 def _name(name: str) -> bytes:

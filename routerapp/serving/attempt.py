@@ -115,7 +115,7 @@ class Attempt:
         self.seconds = self._clock.monotonic() - self._started
         price = self.price
         is_free = used.input_tokens == 0 and used.output_tokens == 0
-        cost = attempt_cost(price, used.input_tokens, used.output_tokens, used.cached_tokens or 0) if price else None
+        cost = None if price is None else attempt_cost(price, *used.billed)
         self.record = AttemptEnd(
             id=self._job.request_id,
             number=self._number,
@@ -135,6 +135,7 @@ class Attempt:
             input_tokens=used.input_tokens,
             output_tokens=used.output_tokens,
             cached_tokens=used.cached_tokens,
+            cache_write_tokens=used.cache_write_tokens,
             is_usage_estimated=used.is_estimated,
             price=price,
             cost_nusd=0 if is_free else cost,

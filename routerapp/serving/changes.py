@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -39,13 +39,21 @@ def changing(by: Actor, action: str, subject: str, *, event: str = "", reason: s
     """Everything inside is written together with its audit event (named event, else action) and a new config revision, or not at all."""
     require(by, action)
     with transaction.atomic():
-        audit.lock_installation()
+        lock_installation_for(by, action)
         change = Change(subject, reason=reason)
         yield change
         audit.record(
             by, event or action, change.subject, before=change.before, after=change.after, reason=change.reason
         )
         record_config_revision(f"{event or action} {change.subject}"[:200])
+
+
+def lock_installation_for(by: Actor, action: str) -> None:
+    """The lock, and the role asked for once more: whoever lost it while waiting for the lock may nothing any more."""
+    audit.lock_installation()
+    row = user_of(by)
+    if row is not None:
+        require(replace(by, role=row.role if row.is_active else ""), action)
 
 
 def assign(

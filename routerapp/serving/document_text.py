@@ -43,10 +43,10 @@ def read_text(text: str, most_characters: int = MAX_CHARACTERS) -> tuple[Any, ya
         raise UnreadableText(TextProblem(None, "", f"A document has at most {most_characters:,} characters."))
     try:
         _refuse_too_deep(text)
-        node = yaml.compose(text, Loader=_Loader)
         loader = _Loader(text)
         try:
-            value = loader.get_single_data()
+            node = loader.get_single_node()
+            value = None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -82,6 +82,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a name is plain text here", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is written twice", key.start_mark)
             seen.add(key.value)

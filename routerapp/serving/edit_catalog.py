@@ -200,6 +200,7 @@ def add_price(
     input_usd_per_mtok: str,
     output_usd_per_mtok: str,
     cached_input_usd_per_mtok: str | None = None,
+    cache_write_usd_per_mtok: str | None = None,
     valid_from: datetime | None = None,
     source: str = "manual",
     by: Actor,
@@ -211,6 +212,7 @@ def add_price(
             input_nusd_per_mtok=usd(input_usd_per_mtok, "input_usd_per_mtok"),
             output_nusd_per_mtok=usd(output_usd_per_mtok, "output_usd_per_mtok"),
             cached_input_nusd_per_mtok=optional_usd(cached_input_usd_per_mtok, "cached_input_usd_per_mtok"),
+            cache_write_nusd_per_mtok=optional_usd(cache_write_usd_per_mtok, "cache_write_usd_per_mtok"),
             valid_from=valid_from or timezone.now(),
             source=source,
         )
@@ -233,11 +235,12 @@ def withdraw_price(deployment_slug: str, price_id: int, *, by: Actor) -> None:
 
 def price_values(price: Price) -> dict[str, Any]:
     """A price as people read it, money as decimal text."""
-    cached = price.cached_input_nusd_per_mtok
+    cached, written = price.cached_input_nusd_per_mtok, price.cache_write_nusd_per_mtok
     return {
         "input_usd_per_mtok": format_usd(price.input_nusd_per_mtok),
         "output_usd_per_mtok": format_usd(price.output_nusd_per_mtok),
         "cached_input_usd_per_mtok": None if cached is None else format_usd(cached),
+        "cache_write_usd_per_mtok": None if written is None else format_usd(written),
         "valid_from": price.valid_from.isoformat(),
         "source": price.source,
     }

@@ -61,6 +61,7 @@ def _add(found: Comparison, by: Actor) -> Price:
         input_nusd_per_mtok=found.listed.input_nusd_per_mtok,
         output_nusd_per_mtok=found.listed.output_nusd_per_mtok,
         cached_input_nusd_per_mtok=found.listed.cached_input_nusd_per_mtok,
+        cache_write_nusd_per_mtok=found.listed.cache_write_nusd_per_mtok,
         valid_from=timezone.now(),
         source=package_source(found.match.name),
     )

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from routerapp.engine.allowances import UNPRICED_CHOICES
+from routerapp.engine.extras import KEEP_CONTENT, MAX_CONTENT_DAYS
 from routerapp.engine.problems import Problem
 from routerapp.engine.task import TaskClassifier
 from routerapp.engine.task_words import TASKS
-from routerapp.models import Dimension, InstallationState
+from routerapp.models import AuditEvent, Dimension, InstallationState
 from routerapp.serving import audit
 from routerapp.serving.changes import changing
+from routerapp.serving.kept_content_default import OFF, SETTING
 from routerapp.serving.permissions import Actor
 from routerapp.serving.refusals import Invalid
 from routerapp.serving.runtime import MAX_SNAPSHOT_AGE_SECONDS, METADATA_STORED
@@ -26,8 +29,23 @@ from routerapp.store.config_document import TASK_DIMENSIONS
 from routerapp.store.retention import RetentionDays
 
 MOST_DAYS = 36_500
+# Alerts look back a day by the minute, charts two weeks by the hour; what ran a moment ago is wanted on the System page.
+LEAST_DAYS: Mapping[str, int] = MappingProxyType(
+    {
+        "bodies": 0,
+        "inputs": 0,
+        "requests": 1,
+        "jobs": 1,
+        "health_checks": 1,
+        "alerts": 1,
+        "minute_sums": 2,
+        "hour_sums": 15,
+    }
+)
 MOST_NAMES = 50
 MOST_WORDS = 2_000
+MOST_EVENTS = 500
+LEAST_AGE_SECONDS, MOST_AGE_SECONDS = 10, 7 * 86_400
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}\Z")
 # A header may carry what authenticates the caller; conditions on it would write it down.
 _NEVER_STORED = ("authorization", "cookie", "api-key", "token", "secret")
@@ -35,12 +53,13 @@ _NEVER_STORED = ("authorization", "cookie", "api-key", "token", "secret")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """check gives the value as it is stored, or raises ValueError with a sentence for the person who wrote it."""
+    """check gives the value as it is stored, or raises ValueError with a sentence for the person who wrote it. allowed: that sentence."""
 
     name: str
     about: str
     default: Any
     check: Callable[[Any], Any]
+    allowed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +79,23 @@ def read_settings() -> tuple[SettingValue, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LastChange:
+    name: str
+    actor: str
+    at: datetime
+
+
+def last_changes() -> dict[str, LastChange]:
+    """Who changed each setting last, by name; from the newest events of the audit log."""
+    events = AuditEvent.objects.filter(action="edit_settings", subject="installation").order_by("-id")
+    found: dict[str, LastChange] = {}
+    for actor, at, after in events.values_list("actor", "at", "after")[:MOST_EVENTS]:
+        for name in after or ():
+            found.setdefault(name, LastChange(name, actor, at))
+    return found
+
+
 def set_values() -> dict[str, Any]:
     """Those somebody chose, by name."""
     return {one.setting.name: one.value for one in read_settings() if one.is_set}
@@ -70,6 +106,7 @@ def change_settings(changes: Mapping[str, Any], *, by: Actor) -> dict[str, Any]:
     with changing(by, "edit_settings", "installation") as change:
         checked = _checked(changes)
         state = audit.lock_installation()
+        checked = {name: value for name, value in checked.items() if value != state.settings.get(name)}
         change.before = {name: state.settings.get(name) for name in checked}
         kept = {name: value for name, value in state.settings.items() if name not in checked}
         state.settings = {**kept, **{name: value for name, value in checked.items() if value is not None}}
@@ -114,10 +151,23 @@ def one_of(*words: str) -> Callable[[Any], str]:
 
 
 def _retention(value: Any) -> dict[str, int]:
-    known = [field.name for field in fields(RetentionDays)]
-    if not isinstance(value, Mapping) or not set(value) <= set(known):
-        raise ValueError(f"Days for some of: {', '.join(known)}.")
-    return {name: whole(0, MOST_DAYS)(days) for name, days in value.items()}
+    """What is left out has its default."""
+    if not isinstance(value, Mapping) or not set(value) <= set(LEAST_DAYS):
+        raise ValueError(f"Days for some of: {', '.join(LEAST_DAYS)}.")
+    checked = {}
+    for name, days in value.items():
+        try:
+            checked[name] = whole(LEAST_DAYS[name], MOST_DAYS)(days)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    return checked
+
+
+def _kept_content(value: Any) -> dict[str, Any]:
+    known = {"keep": one_of(*KEEP_CONTENT), "days": whole(1, MAX_CONTENT_DAYS)}
+    if not isinstance(value, Mapping) or "keep" not in value or not set(value) <= set(known):
+        raise ValueError("keep, which is off or redacted, and days.")
+    return {name: check(value[name]) for name, check in known.items() if name in value}
 
 
 def _names(value: Any) -> list[str]:
@@ -168,36 +218,66 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         for setting in (
             Setting(
                 "retention_days",
-                "How many days recorded bodies, inputs, requests, jobs and health checks are kept.",
+                "How many days what is recorded is kept. The audit log is kept for ever.",
                 asdict(RetentionDays()),
                 _retention,
+                f"Whole days up to {MOST_DAYS:,}, by name.",
+            ),
+            Setting(
+                SETTING,
+                "What policies made from now on keep of prompts and answers, unless their document says otherwise.",
+                dict(OFF),
+                _kept_content,
+                f"keep: off or redacted; days: 1 to {MAX_CONTENT_DAYS}.",
             ),
             Setting(
                 "when_spool_is_full",
                 "Refuse requests with 503 while the disk is full, or serve them unrecorded.",
                 "refuse",
                 one_of("refuse", "serve"),
+                "refuse or serve.",
             ),
             Setting(
                 "max_snapshot_age_seconds",
                 "How long a worker serves while the database cannot be asked.",
                 MAX_SNAPSHOT_AGE_SECONDS,
-                whole(10, 7 * 86_400),
+                whole(LEAST_AGE_SECONDS, MOST_AGE_SECONDS),
+                f"{LEAST_AGE_SECONDS} seconds to {MOST_AGE_SECONDS:,} (seven days).",
             ),
             Setting(
                 "unpriced_under_budget",
                 "Whether a model without a price may be used where a budget binds: nobody can count what it costs.",
                 UNPRICED_CHOICES[0],
                 one_of(*UNPRICED_CHOICES),
+                f"{' or '.join(UNPRICED_CHOICES)}.",
             ),
-            Setting("metadata_allow", "Names of metadata that are recorded.", list(METADATA_STORED), _names),
-            Setting("header_allow", "Names of request headers that are recorded.", [], _headers),
-            Setting("task_words", "Words that point to a task, instead of the built-in ones.", {}, _task_words),
+            Setting(
+                "metadata_allow",
+                "Names of metadata that are recorded.",
+                list(METADATA_STORED),
+                _names,
+                f"Up to {MOST_NAMES} names of letters, digits and . _ -",
+            ),
+            Setting(
+                "header_allow",
+                "Names of request headers that are recorded. Those that may carry a secret never are.",
+                [],
+                _headers,
+                f"Up to {MOST_NAMES} names of letters, digits and . _ -",
+            ),
+            Setting(
+                "task_words",
+                "Words that point to a task, instead of the built-in ones.",
+                {},
+                _task_words,
+                f"Lists of up to {MOST_WORDS:,} words, by task.",
+            ),
             Setting(
                 "task_dimensions",
                 "Which capability stands for quality in a task.",
                 dict(TASK_DIMENSIONS),
                 _task_dimensions,
+                "Slugs of dimensions, by task.",
             ),
         )
     }

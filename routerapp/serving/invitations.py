@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from routerapp.models import Invitation, User
 from routerapp.serving import audit
-from routerapp.serving.changes import find, save_valid
+from routerapp.serving.changes import find, lock_installation_for, save_valid
 from routerapp.serving.manage_keys import person_behind
-from routerapp.serving.people import checked_email, checked_name, put_password, role_within, team_of
+from routerapp.serving.people import checked_email, checked_name, open_team, put_password, role_within, team_of
 from routerapp.serving.permissions import Actor, require
 from routerapp.serving.refusals import Invalid, Missing, invalid, problems_of
 from routerapp.serving.sessions import end_sessions
@@ -44,7 +44,7 @@ class NewInvitation:
 def invite(username: str, *, role: str, by: Actor, email: str = "", team: str | None = None) -> NewInvitation:
     """The account is made when the link is used, not before."""
     require(by, "edit_people")
-    audit.lock_installation()
+    lock_installation_for(by, "edit_people")
     row = Invitation(username=checked_name(username), email=checked_email(email), role=role_within(role, by))
     row.team = team_of(team)
     _check_free(row)
@@ -57,7 +57,7 @@ def invite(username: str, *, role: str, by: Actor, email: str = "", team: str | 
 def make_password_link(username: str, *, by: Actor) -> NewInvitation:
     """For one day; older ones of this person end. The old password keeps working until the link is used."""
     require(by, "edit_people")
-    audit.lock_installation()
+    lock_installation_for(by, "edit_people")
     user = find(User.objects.filter(is_active=True), "active user", username=username)
     if by.kind == "user" and by.name == username:
         raise invalid("", "yourself", "Change your own password on the account page.")
@@ -113,7 +113,7 @@ def accept(token: str, password: str, *, address: str) -> User:
 
 def new_user_of(row: Invitation) -> User:
     """Unsaved, with what the invitation promised."""
-    return User(username=row.username, email=row.email, role=row.role, team=row.team)
+    return User(username=row.username, email=row.email, role=row.role, team=open_team(row.team))
 
 
 def close(row: Invitation) -> None:

@@ -90,6 +90,7 @@ class Metrics:
             ("input", attempt.input_tokens),
             ("output", attempt.output_tokens),
             ("cached_input", attempt.cached_tokens),
+            ("cache_write", attempt.cache_write_tokens),
         ):
             if count:
                 self.tokens.add(deployment, kind, by=count)

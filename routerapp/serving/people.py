@@ -20,7 +20,7 @@ from django.utils import timezone
 from routerapp.engine.problems import Problem
 from routerapp.models import Invitation, Role, Team, User
 from routerapp.serving import audit
-from routerapp.serving.changes import find, save_valid
+from routerapp.serving.changes import find, lock_installation_for, save_valid
 from routerapp.serving.permissions import RANK, Actor, require
 from routerapp.serving.refusals import Invalid, invalid
 from routerapp.serving.sessions import end_sessions, require_self
@@ -58,13 +58,13 @@ def create_user(
 def edit_person(username: str, changes: Mapping[str, Any], *, by: Actor) -> User:
     """role, team (slug or null), email; what is not given stays. Another role ends the person's sessions."""
     require(by, "edit_people")
-    audit.lock_installation()
+    lock_installation_for(by, "edit_people")
     user = find(User.objects.all(), "user", username=username)
     unknown = sorted(set(changes) - set(EDITABLE))
     if unknown:
         raise Invalid(Problem(name, "unknown_field", f"{name} cannot be set here.") for name in unknown)
     before = _values(user)
-    if "team" in changes:
+    if "team" in changes and changes["team"] != before["team"]:
         user.team = team_of(changes["team"])
     if "email" in changes:
         user.email = checked_email(changes["email"] or "")
@@ -85,7 +85,7 @@ def set_role(username: str, role: str, *, by: Actor) -> User:
 def lock(username: str, *, by: Actor, reason: str = "") -> User:
     """Out at once and no way in; the person's keys manage nothing any more. What they did stays theirs."""
     require(by, "edit_people")
-    audit.lock_installation()
+    lock_installation_for(by, "edit_people")
     user = find(User.objects.filter(is_active=True), "active user", username=username)
     user.is_active, user.locked_at = False, timezone.now()
     keep_an_admin(user)
@@ -100,12 +100,12 @@ def lock(username: str, *, by: Actor, reason: str = "") -> User:
 
 @transaction.atomic
 def unlock(username: str, *, by: Actor) -> User:
-    """As before the lock, but for sessions and invitations: those are gone."""
+    """As before the lock, but for sessions, invitations and a team archived meanwhile: those are gone."""
     require(by, "edit_people")
-    audit.lock_installation()
+    lock_installation_for(by, "edit_people")
     user = find(User.objects.filter(is_active=False), "locked user", username=username)
-    user.is_active, user.locked_at = True, None
-    user.save(update_fields=["is_active", "locked_at"])
+    user.is_active, user.locked_at, user.team = True, None, open_team(user.team)
+    user.save(update_fields=["is_active", "locked_at", "team"])
     audit.record(by, "unlock_user", f"user:{username}", after={"locked": False})
     record_config_revision(f"unlock user:{username}"[:200])
     return user
@@ -165,7 +165,14 @@ def team_of(slug: str | None) -> Team | None:
     team = Team.objects.filter(slug=slug).first() if len(slug) <= 100 and "\0" not in slug else None
     if team is None:
         raise invalid("team", "unknown_reference", f"There is no team {slug[:100]}.")
+    if team.archived_at is not None:
+        raise invalid("team", "archived", f"The team {slug} is archived: nobody can be put into it.")
     return team
+
+
+def open_team(team: Team | None) -> Team | None:
+    """The same, unless it was archived meanwhile: whoever comes back then belongs to none."""
+    return None if team is None or team.archived_at is not None else team
 
 
 def keep_an_admin(user: User) -> None:

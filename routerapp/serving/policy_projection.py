@@ -5,6 +5,7 @@ Written in the publish transaction, for queries and statistics; the document sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.utils import timezone
 from routerapp.models import Arm, Experiment, ExperimentState, PolicyVersion, Rule
 from routerapp.serving.experiment_documents import split_of
 from routerapp.serving.refusals import invalid
+
+_ADDRESSABLE = re.compile(r"[-a-zA-Z0-9_]{1,50}")
 
 
 def project(version: PolicyVersion) -> None:
@@ -43,6 +46,9 @@ def _project_experiments(version: PolicyVersion) -> None:
 
 
 def _project_experiment(version: PolicyVersion, slug: str, rule_id: str, strategy: Mapping[str, Any]) -> None:
+    if not _ADDRESSABLE.fullmatch(slug) and not Experiment.objects.filter(slug=slug).exists():
+        words = "An experiment is named with letters, digits, - and _: the name stands in addresses."
+        raise invalid(f"rules.{rule_id}.use.strategy.experiment", "bad_name", words)
     experiment, is_new = Experiment.objects.get_or_create(
         slug=slug,
         defaults={"name": slug, "policy": version.policy, "rule_id": rule_id, "unit": strategy.get("by", "unit")},

@@ -14,6 +14,7 @@ from django.utils import timezone
 from routerapp.engine.canonical import content_address
 from routerapp.models import Alias, APIKey, Draft, Policy, PolicyVersion
 from routerapp.serving.changes import Change, changing, find, save_valid, user_of
+from routerapp.serving.kept_content_default import with_kept_content
 from routerapp.serving.permissions import Actor, require
 from routerapp.serving.policy_checks import checked_document, current_config, live_policies, publish_problems
 from routerapp.serving.policy_projection import project
@@ -34,12 +35,16 @@ def create_policy(
     """A policy with one draft, from a document or a named template. It serves nobody until it is published."""
     with changing(by, "create_policy", f"policy:{slug}") as change:
         checked_slug(slug, Policy.objects.all(), "policy")
-        content = checked_document(document if document is not None else template_document(template, slug), slug)
+        content = checked_document(_given_or_made(document, template, slug), slug)
         policy = Policy(slug=slug, name=name, description=description)
         save_valid(policy)
         Draft.objects.create(policy=policy, document=content, base_version=0, updated_by=user_of(by))
         change.after = {"name": name, "description": description, "sha256": content_address(content)}
     return policy
+
+
+def _given_or_made(document: Mapping[str, Any] | None, template: str, slug: str) -> Mapping[str, Any]:
+    return with_kept_content(template_document(template, slug)) if document is None else document
 
 
 def rename_policy(slug: str, *, by: Actor, name: str | None = None, description: str | None = None) -> Policy:

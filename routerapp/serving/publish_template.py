@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from routerapp.models import Draft, Policy, PolicyVersion
+from routerapp.serving.kept_content_default import with_kept_content
 from routerapp.serving.permissions import Actor, require
 from routerapp.serving.policy_templates import LOCAL_TAG, template_document
 from routerapp.serving.publish_policy import create_draft, create_policy, publish_draft, save_draft, set_default_policy
@@ -25,11 +26,13 @@ def publish_template(template: str, name: str, *, by: Actor, stays: str = LOCAL_
     policy = untouched_default()
     if policy is None:
         slug = _free_slug(template)
-        policy = create_policy(slug, name, document=template_document(template, slug, stays=stays), by=by)
+        policy = create_policy(
+            slug, name, document=with_kept_content(template_document(template, slug, stays=stays)), by=by
+        )
         draft = policy.drafts.get()
     else:
         draft = create_draft(policy.slug, by=by, name=name)
-        document = template_document(template, policy.slug, stays=stays)
+        document = with_kept_content(template_document(template, policy.slug, stays=stays))
         draft = save_draft(draft.pk, document, expected_revision=draft.revision, by=by)
     version = _publish(draft, name, by)
     if not Policy.objects.filter(pk=policy.pk, is_default=True).exists():

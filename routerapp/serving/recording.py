@@ -182,7 +182,8 @@ class Recording:
         last = outcome.answered if outcome and outcome.attempts else None
         if self._baseline is None or last is None or last.input_tokens is None:
             return None
-        return attempt_cost(self._baseline, last.input_tokens, last.output_tokens or 0, last.cached_tokens or 0)
+        parts = (last.cached_tokens or 0, last.cache_write_tokens or 0)
+        return attempt_cost(self._baseline, last.input_tokens, last.output_tokens or 0, *parts)
 
     def _note_served(self, outcome: Outcome | None, now_ms: int) -> int | None:
         if outcome is None or self._prepared is None:

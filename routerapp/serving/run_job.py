@@ -85,6 +85,7 @@ def _rates(price: Price) -> dict[str, int | str | None]:
         "input_nusd_per_mtok": price.input_nusd_per_mtok,
         "output_nusd_per_mtok": price.output_nusd_per_mtok,
         "cached_input_nusd_per_mtok": price.cached_input_nusd_per_mtok,
+        "cache_write_nusd_per_mtok": price.cache_write_nusd_per_mtok,
         "source": price.source,
     }
 

@@ -10,12 +10,18 @@ BYTES_PER_TOKEN = 4
 
 
 class CountedUsage(msgspec.Struct, frozen=True, gc=False):
-    """cached_tokens are part of input_tokens; None is not said by the upstream."""
+    """cached_tokens and cache_write_tokens are parts of input_tokens; None is not said by the upstream."""
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int | None
     is_estimated: bool
+    cache_write_tokens: int | None = None
+
+    @property
+    def billed(self) -> tuple[int, int, int, int]:
+        """What a price is put on: in, out, of what went in read from a cache, and written to one."""
+        return self.input_tokens, self.output_tokens, self.cached_tokens or 0, self.cache_write_tokens or 0
 
 
 NOTHING_USED = CountedUsage(0, 0, None, False)
@@ -38,4 +44,5 @@ def count_usage(
         output_tokens=output_estimate if reported.output_tokens is None else reported.output_tokens,
         cached_tokens=reported.cached_tokens,
         is_estimated=is_estimated,
+        cache_write_tokens=reported.cache_write_tokens,
     )

@@ -9,7 +9,7 @@ import msgspec
 
 from routerapp.engine.types import Candidate, Decision
 from routerapp.engine.verdicts import Verdict
-from routerapp.providers.errors import ProviderError
+from routerapp.providers.errors import CredentialRejected, EgressRefused, ModelGone, ProviderError, TlsFailed
 from routerapp.serving.plan_job import AllFailed, Outcome, SkippedStep
 from routerapp.serving.served import Refused
 
@@ -30,6 +30,8 @@ OWN_NEED = frozenset(
 PASSING = frozenset(
     {Verdict.IN_COOLDOWN, Verdict.PROBE_IN_FLIGHT, Verdict.RATE_LIMITED, Verdict.AT_CAPACITY, Verdict.TOO_SLOW}
 )
+# Somebody has to act first. Official clients ask again after every 5xx, which would put the same refusals before the upstream again.
+LASTING = frozenset(error.error_class for error in (CredentialRejected, EgressRefused, ModelGone, TlsFailed))
 
 
 def refuse_unrouted(decision: Decision) -> None:
@@ -56,7 +58,7 @@ def refusal_of(failure: AllFailed) -> Refused:
         return Refused(
             503, "no_eligible_model", failure.caller_message, source="router", retry_after_ms=1_000, detail=detail
         )
-    return Refused(
+    refused = Refused(
         failure.client_status,
         _code_of(error),
         failure.caller_message,
@@ -64,6 +66,15 @@ def refusal_of(failure: AllFailed) -> Refused:
         retry_after_ms=failure.retry_after_ms,
         detail=detail | _upstream_error(error),
     )
+    if _is_lasting(outcome):
+        refused.headers["x-should-retry"] = "false"
+    return refused
+
+
+def _is_lasting(outcome: Outcome) -> bool:
+    """Asking the same again soon gives the same: everybody who was asked refused for good, and nobody was left out for a while."""
+    met = {attempt.error_class for attempt in outcome.attempts}
+    return bool(met) and met <= LASTING and not any(step.verdict in PASSING for step in outcome.skipped)
 
 
 def _unsupported(step: SkippedStep, detail: Mapping[str, Any]) -> Refused:

@@ -8,18 +8,19 @@ from django.db import models, transaction
 
 from routerapp.models import AttemptRollup, Granularity, RequestRollup, SketchBucket
 from routerapp.store.config_document import unix_ms
+from routerapp.store.retention import RetentionDays, retention_days
 
-MINUTES_KEPT = timedelta(days=3)
-HOURS_KEPT = timedelta(days=120)
+MINUTES_KEPT = timedelta(days=RetentionDays().minute_sums)
+HOURS_KEPT = timedelta(days=RetentionDays().hour_sums)
 BATCH = 500
 
 
 def compact_rollups(now: datetime) -> int:
     """Deletes in bounded transactions, sketches with their rollup; returns how many rollup rows went."""
-    deleted = 0
-    for granularity, kept in ((Granularity.MINUTE, MINUTES_KEPT), (Granularity.HOUR, HOURS_KEPT)):
+    days, deleted = retention_days(), 0
+    for granularity, kept in ((Granularity.MINUTE, days.minute_sums), (Granularity.HOUR, days.hour_sums)):
         for table in (RequestRollup, AttemptRollup):
-            while batch := _delete_batch(table, granularity, unix_ms(now - kept)):
+            while batch := _delete_batch(table, granularity, unix_ms(now - timedelta(days=kept))):
                 deleted += batch
     return deleted
 

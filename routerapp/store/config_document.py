@@ -162,6 +162,7 @@ def _prices() -> dict[int, list[dict[str, Any]]]:
                 "input_nusd_per_mtok": row["input_nusd_per_mtok"],
                 "output_nusd_per_mtok": row["output_nusd_per_mtok"],
                 "cached_input_nusd_per_mtok": row["cached_input_nusd_per_mtok"],
+                "cache_write_nusd_per_mtok": row["cache_write_nusd_per_mtok"],
                 "valid_from_ms": unix_ms(row["valid_from"]),
                 "source": row["source"],
             }

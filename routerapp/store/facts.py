@@ -94,6 +94,8 @@ class AttemptFact(msgspec.Struct, frozen=True, kw_only=True):
     input_nusd_per_mtok: int | None
     output_nusd_per_mtok: int | None
     cached_input_nusd_per_mtok: int | None
+    cache_write_tokens: int | None
+    cache_write_nusd_per_mtok: int | None
     price_source: str
     cost_nusd: int | None
     finish_reason: str
@@ -190,6 +192,8 @@ def attempt_fact(attempt: AttemptEnd) -> AttemptFact:
         input_nusd_per_mtok=price.input_nusd_per_mtok if price else None,
         output_nusd_per_mtok=price.output_nusd_per_mtok if price else None,
         cached_input_nusd_per_mtok=price.cached_input_nusd_per_mtok if price else None,
+        cache_write_tokens=bounded(attempt.cache_write_tokens),
+        cache_write_nusd_per_mtok=price.cache_write_nusd_per_mtok if price else None,
         price_source=clip(price.source if price else "", 100),
         cost_nusd=bounded(attempt.cost_nusd, MAX_BIG_INT),
         finish_reason=clip(attempt.finish_reason, 30),

@@ -5,7 +5,6 @@ The package knows several spellings of one model, each spelled out; its looser r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +14,9 @@ from typing import Any
 from django.db.models import Prefetch
 
 from routerapp.engine import types
-from routerapp.models import Deployment, Provider, ProviderKind
+from routerapp.models import Deployment, Modality, Provider, ProviderKind
 from routerapp.models import Price as PriceRow
-from routerapp.store.prices import SOURCE, listed_price, value_of
+from routerapp.store.prices import SOURCE, listed_price, rates_of, value_of
 
 # Our presets' names for vendors where the package has another.
 PACKAGE_IDS = {"gemini": "google", "xai": "x-ai"}
@@ -49,6 +48,7 @@ class Comparison:
     listed: types.Price | None = None
     match: Match | None = None
     reason: str = ""
+    modality: str = Modality.CHAT
 
     @property
     def by_hand(self) -> bool:
@@ -71,7 +71,7 @@ def compare_with(slug: str, name: str, now: datetime) -> Comparison:
     if match is None:
         raise LookupError(f"The price package has no {name[:120]}.")
     (found,) = compare_prices(now, slug)
-    listed = _listed(match, now)
+    listed = _listed(match, now, found.modality)
     if listed is None:
         raise LookupError(f"The price package does not price {name[:120]} by input and output token.")
     return Comparison(
@@ -82,6 +82,7 @@ def compare_with(slug: str, name: str, now: datetime) -> Comparison:
         found.current,
         listed,
         match,
+        modality=found.modality,
     )
 
 
@@ -94,28 +95,26 @@ def find_match(vendor: str, upstream_model: str) -> Match | None:
 def _compare(row: Deployment, now: datetime) -> Comparison:
     current = next((value_of(price) for price in reversed(row.prices.all()) if price.valid_from <= now), None)
     where = (row.slug, row.provider.name, row.upstream_model)
+    modality = row.language_model.modality
     vendors = _vendors(row)
     if not vendors:
-        return Comparison(*where, UNMATCHED, current, reason="Its provider is no vendor the package knows.")
+        reason = "Its provider is no vendor the package knows."
+        return Comparison(*where, UNMATCHED, current, reason=reason, modality=modality)
     for vendor in vendors:
         match = find_match(vendor, row.upstream_model)
         if match is not None:
-            listed = _listed(match, now)
-            if listed is None:
-                return Comparison(*where, UNMATCHED, current, match=match, reason="Not sold by input and output token.")
-            return Comparison(*where, _state(current, listed), current, listed, match)
+            listed = _listed(match, now, modality)
+            state = UNMATCHED if listed is None else _state(current, listed)
+            reason = "Not sold by input and output token." if listed is None else ""
+            return Comparison(*where, state, current, listed, match, reason, modality)
     reason = f"{' or '.join(vendors)} has no model of exactly this name there."
-    return Comparison(*where, UNMATCHED, current, reason=reason)
+    return Comparison(*where, UNMATCHED, current, reason=reason, modality=modality)
 
 
 def _state(current: types.Price | None, listed: types.Price) -> str:
     if current is None:
         return NEW
-    rates = [
-        (price.input_nusd_per_mtok, price.output_nusd_per_mtok, price.cached_input_nusd_per_mtok)
-        for price in (current, listed)
-    ]
-    return SAME if rates[0] == rates[1] else DIFFERS
+    return SAME if rates_of(current) == rates_of(listed) else DIFFERS
 
 
 def package_vendor(provider: Provider) -> str:
@@ -132,13 +131,13 @@ def _vendors(row: Deployment) -> list[str]:
 
 
 def _known_vendors(provider: Provider, url: str) -> list[str]:
-    found = [vendor for vendor, pattern in _patterns() if url and pattern.match(url)]
+    found = _vendors_at(url) if url else []
     preset = PACKAGE_IDS.get(provider.preset, provider.preset)
     return found or ([preset] if preset in _index() else [])
 
 
-def _listed(match: Match, now: datetime) -> types.Price | None:
-    return listed_price(match.provider, match.model, now)
+def _listed(match: Match, now: datetime, modality: str) -> types.Price | None:
+    return listed_price(match.provider, match.model, now, modality=modality)
 
 
 def _named(name: str) -> Match | None:
@@ -174,8 +173,11 @@ def _spellings(clause: Any) -> Iterator[str]:
         yield from _spellings(inner)
 
 
-@lru_cache(maxsize=1)
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+def _vendors_at(url: str) -> list[str]:
+    """By the package's own list of addresses."""
     from genai_prices.data_snapshot import get_snapshot
 
-    return tuple((provider.id, re.compile(provider.api_pattern)) for provider in get_snapshot().providers)
+    try:
+        return [get_snapshot().find_provider("", None, url).id]
+    except LookupError:
+        return []

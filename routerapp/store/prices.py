@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 
 from routerapp.engine import types
-from routerapp.models import Deployment, Price
+from routerapp.models import Deployment, Modality, Price
 from routerapp.store.config_document import unix_ms
 from routerapp.store.revisions import record_config_revision
 
@@ -30,7 +30,9 @@ class PriceChange:
     after: types.Price
 
 
-def find_price(vendor: str, model: str, now: datetime, base_url: str = "") -> types.Price | None:
+def find_price(
+    vendor: str, model: str, now: datetime, base_url: str = "", *, modality: str = Modality.CHAT
+) -> types.Price | None:
     """The vendor's list price of a model at `now`; None when the package does not know both. vendor: its id there, such as openai.
 
     base_url, where given, is tried first: the same model may cost something else at another host. Tiers count from their base.
@@ -45,11 +47,11 @@ def find_price(vendor: str, model: str, now: datetime, base_url: str = "") -> ty
             _, found = snapshot.find_provider_model(model, None, provider_id, url)
         except LookupError:
             continue
-        return compile_price(found.get_prices(now), now)
+        return compile_price(found.get_prices(now), now, modality)
     return None
 
 
-def listed_price(provider: str, model: str, now: datetime) -> types.Price | None:
+def listed_price(provider: str, model: str, now: datetime, *, modality: str = Modality.CHAT) -> types.Price | None:
     """By the package's own ids, exactly; None when it has no such model, or does not sell it by token."""
     from genai_prices.data_snapshot import get_snapshot
 
@@ -57,7 +59,7 @@ def listed_price(provider: str, model: str, now: datetime) -> types.Price | None
         if one.id == provider:
             for candidate in one.models:
                 if candidate.id == model:
-                    return compile_price(candidate.get_prices(now), now)
+                    return compile_price(candidate.get_prices(now), now, modality)
     return None
 
 
@@ -66,12 +68,18 @@ def package_source(name: str = "") -> str:
     return f"{SOURCE} {version(SOURCE)} {name}".strip()[:100]
 
 
-def compile_price(listed: Any, now: datetime) -> types.Price | None:
-    """Integers per million tokens; None when the model is not sold by input and output token."""
+def compile_price(listed: Any, now: datetime, modality: str = Modality.CHAT) -> types.Price | None:
+    """Integers per million tokens; None when the model is not sold by input and output token.
+
+    Embeddings have no output, so theirs costs nothing; of a chat model an output without a rate is unknown, which is not free.
+    """
     input_rate, output_rate = _nusd(listed.input_mtok), _nusd(listed.output_mtok)
+    if output_rate is None and modality == Modality.EMBEDDINGS:
+        output_rate = 0
     if input_rate is None or output_rate is None:
         return None
-    return types.Price(input_rate, output_rate, _nusd(listed.cache_read_mtok), unix_ms(now), SOURCE)
+    cached, written = _nusd(listed.cache_read_mtok), _nusd(listed.cache_write_mtok)
+    return types.Price(input_rate, output_rate, cached, unix_ms(now), SOURCE, written)
 
 
 def _nusd(rate: Any) -> int | None:
@@ -92,13 +100,14 @@ def refresh_prices(now: datetime) -> tuple[PriceChange, ...]:
             continue
         found = _newest(current.source, row, now)
         before = value_of(current)
-        if found is None or _rates(found) == _rates(before):
+        if found is None or rates_of(found) == rates_of(before):
             continue
         Price.objects.create(
             deployment=row,
             input_nusd_per_mtok=found.input_nusd_per_mtok,
             output_nusd_per_mtok=found.output_nusd_per_mtok,
             cached_input_nusd_per_mtok=found.cached_input_nusd_per_mtok,
+            cache_write_nusd_per_mtok=found.cache_write_nusd_per_mtok,
             valid_from=now,
             source=package_source(_matched_name(current.source)) if current.source != SOURCE else SOURCE,
         )
@@ -113,9 +122,10 @@ def _newest(source: str, row: Deployment, now: datetime) -> types.Price | None:
     name = _matched_name(source)
     if name:
         provider, _, model = name.partition("/")
-        return listed_price(provider, model, now)
+        return listed_price(provider, model, now, modality=row.language_model.modality)
     vendor = row.language_model.vendor or row.provider.slug
-    return find_price(vendor, row.upstream_model, now, row.base_url or row.provider.base_url)
+    url = row.base_url or row.provider.base_url
+    return find_price(vendor, row.upstream_model, now, url, modality=row.language_model.modality)
 
 
 def _matched_name(source: str) -> str:
@@ -132,8 +142,15 @@ def value_of(row: Price) -> types.Price:
         row.cached_input_nusd_per_mtok,
         unix_ms(row.valid_from),
         row.source,
+        row.cache_write_nusd_per_mtok,
     )
 
 
-def _rates(price: types.Price) -> tuple[int, int, int | None]:
-    return price.input_nusd_per_mtok, price.output_nusd_per_mtok, price.cached_input_nusd_per_mtok
+def rates_of(price: types.Price) -> tuple[int, int, int | None, int | None]:
+    """What is charged, without when and by whose word."""
+    return (
+        price.input_nusd_per_mtok,
+        price.output_nusd_per_mtok,
+        price.cached_input_nusd_per_mtok,
+        price.cache_write_nusd_per_mtok,
+    )

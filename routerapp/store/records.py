@@ -67,6 +67,7 @@ class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     finish_reason: str = ""
     upstream_id: str = ""
     warnings: tuple[str, ...] = ()
+    cache_write_tokens: int | None = None
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="record", tag="end"):

@@ -19,8 +19,8 @@ from routerapp.engine.money import attempt_cost, price_at
 from routerapp.engine.types import Price
 from routerapp.models import AttemptRow, Granularity, RoutedRequest
 from routerapp.models import Price as PriceRow
-from routerapp.store.config_document import unix_ms
 from routerapp.store.facts import AttemptFact, RequestFact
+from routerapp.store.prices import value_of
 from routerapp.store.rollups import LENGTH_MS, Increments
 
 REQUESTS_PER_TRANSACTION = 100
@@ -30,6 +30,7 @@ PRICE_COLUMNS = (
     "input_nusd_per_mtok",
     "output_nusd_per_mtok",
     "cached_input_nusd_per_mtok",
+    "cache_write_nusd_per_mtok",
     "price_source",
     "cost_nusd",
 )
@@ -73,16 +74,7 @@ class Difference:
 def price_history(deployment_id: int) -> tuple[Price, ...]:
     """Oldest first."""
     rows = PriceRow.objects.filter(deployment_id=deployment_id).order_by("valid_from")
-    return tuple(
-        Price(
-            row.input_nusd_per_mtok,
-            row.output_nusd_per_mtok,
-            row.cached_input_nusd_per_mtok,
-            unix_ms(row.valid_from),
-            row.source,
-        )
-        for row in rows
-    )
+    return tuple(value_of(row) for row in rows)
 
 
 def find_difference(scope: Scope, on_batch: Callable[[float], None]) -> Difference:
@@ -189,11 +181,13 @@ def _priced(scope: Scope, attempt: AttemptRow) -> Mapping[str, Any] | None:
     is_free = attempt.input_tokens == 0 and attempt.output_tokens == 0
     cost: int | None = 0 if is_free else None
     if price is not None and not is_free:
-        cost = attempt_cost(price, attempt.input_tokens, attempt.output_tokens, attempt.cached_tokens or 0)
+        parts = (attempt.cached_tokens or 0, attempt.cache_write_tokens or 0)
+        cost = attempt_cost(price, attempt.input_tokens, attempt.output_tokens, *parts)
     values = (
         price.input_nusd_per_mtok if price else None,
         price.output_nusd_per_mtok if price else None,
         price.cached_input_nusd_per_mtok if price else None,
+        price.cache_write_nusd_per_mtok if price else None,
         price.source[:100] if price else "",
         cost,
     )

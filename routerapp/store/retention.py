@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from routerapp.models import (
+    AlertIncident,
     AttemptRow,
     Body,
     DecisionInputs,
@@ -33,13 +34,16 @@ SETTING = "retention_days"
 
 @dataclass(frozen=True, slots=True)
 class RetentionDays:
-    """The installation's settings may override each under `retention_days`."""
+    """The installation's settings may override each under `retention_days`. minute_sums and hour_sums are for compaction.py."""
 
     bodies: int = 30
     inputs: int = 90
     requests: int = 400
     jobs: int = 7
     health_checks: int = 2
+    alerts: int = 400
+    minute_sums: int = 3
+    hour_sums: int = 120
 
 
 def retention_days() -> RetentionDays:
@@ -57,7 +61,7 @@ TRAFFIC: tuple[tuple[str, tuple[tuple[type[models.Model], str], ...]], ...] = (
 
 
 # What can be forgotten by itself, in the order it goes.
-KINDS = ("bodies", "inputs", "requests", "revisions", "jobs", "health_checks")
+KINDS = ("bodies", "inputs", "requests", "revisions", "jobs", "health_checks", "alerts")
 
 
 def forget(
@@ -80,6 +84,8 @@ def forget(
     if "health_checks" in kinds:
         old = HealthCheck.objects.filter(at__lt=now - timedelta(days=days.health_checks))
         deleted["health_checks"] = old.delete()[0]
+    if "alerts" in kinds:
+        deleted["alerts"] = _closed_alerts(now, days).delete()[1].get("routerapp.AlertIncident", 0)
     return deleted
 
 
@@ -96,15 +102,22 @@ def count_due(now: datetime, days: RetentionDays | None = None, kinds: Collectio
         due["jobs"] = Job.objects.filter(finished_at__lt=now - timedelta(days=days.jobs)).count()
     if "health_checks" in kinds:
         due["health_checks"] = HealthCheck.objects.filter(at__lt=now - timedelta(days=days.health_checks)).count()
+    if "alerts" in kinds:
+        due["alerts"] = _closed_alerts(now, days).count()
     return due
 
 
+def _closed_alerts(now: datetime, days: RetentionDays) -> QuerySet[AlertIncident]:
+    """With their messages; what is open stays however old it is."""
+    return AlertIncident.objects.filter(closed_at__lt=now - timedelta(days=days.alerts))
+
+
 def _due(kind: str, now: datetime, days: RetentionDays) -> Q:
-    """Content goes when its policy says so, else when the installation does, and never outlives its request."""
+    """Content goes when its policy says so, else when the installation does. Neither it nor inputs outlive their request."""
     before_ms = unix_ms(now - timedelta(days=getattr(days, kind)))
-    if kind != "bodies":
-        return Q(at_ms__lt=before_ms)
     requests_before_ms = unix_ms(now - timedelta(days=days.requests))
+    if kind != "bodies":
+        return Q(at_ms__lt=max(before_ms, requests_before_ms))
     by_itself = Q(expires_at_ms__lte=unix_ms(now)) | Q(expires_at_ms=None, at_ms__lt=before_ms)
     return by_itself | Q(at_ms__lt=requests_before_ms)
 

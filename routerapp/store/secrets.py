@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import transaction
 
+from routerapp.logs.redaction import redactor
 from routerapp.models import InstallationState
 from routerapp.root_secret import RootSecret, derive_key
 
@@ -95,6 +96,8 @@ def decrypt(purpose: str, row_id: str, ciphertext: str) -> str:
     bound_purpose, bound_row_id, plaintext = bound
     if (bound_purpose, bound_row_id) != (purpose, row_id):
         raise SecretRefused(f"The {purpose} of {row_id} was encrypted for another row or purpose.")
+    if purpose != CANARY:
+        redactor().remember(plaintext)
     return str(plaintext)
 
 

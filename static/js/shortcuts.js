@@ -1,10 +1,10 @@
-// Keyboard shortcuts: g then a letter goes somewhere, / focuses the first filter, ? lists them. They can be switched off.
+// Keyboard shortcuts: g then a letter goes somewhere, / focuses the first filter, ? lists them. They can be switched off. Letters stand in the navigation.
 (() => {
   const stored = "signalbox-shortcuts";
-  const places = { o: "overview", r: "requests", p: "policies", g: "playground", m: "models", k: "keys" };
+  const patience = 1500;
   const dialog = document.getElementById("shortcuts");
   const choice = dialog?.querySelector("input[type=checkbox]");
-  let isGoing = false;
+  let goingSince = -Infinity;
 
   function isOn() {
     return localStorage.getItem(stored) !== "off";
@@ -22,11 +22,18 @@
     field.focus();
   }
 
+  function placeOf(key) {
+    return [...document.querySelectorAll(".nav a[data-letter]")].find((link) => link.dataset.letter === key);
+  }
+
   document.addEventListener("keydown", (event) => {
-    if (!isOn() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!isOn() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.key === "Shift") return;
     if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
-    if (isGoing && places[event.key]) document.querySelector(`.nav a[data-place="${places[event.key]}"]`)?.click();
-    isGoing = event.key === "g" && !isGoing;
+    const isGoing = event.timeStamp - goingSince < patience;
+    goingSince = -Infinity;
+    const place = isGoing && placeOf(event.key);
+    if (place) return place.click();
+    if (event.key === "g") goingSince = event.timeStamp;
     if (event.key === "/") focusFilter(event);
     if (event.key === "?") dialog?.showModal();
   });

@@ -29,6 +29,11 @@ NOT_PAGES = frozenset(
         "rule-toggle",
         "rule-remove",
         "deployment-toggle",
+        "deployment-operate",
+        "provider-test",
+        "provider-toggle",
+        "repricing-apply",
+        "repricing-cancel",
         "playground-route",
         "playground-run",
         "audit-check",
@@ -37,6 +42,19 @@ NOT_PAGES = frozenset(
         "job-retry",
         "playground-why-not",
         "unpriced-set",
+        "experiment-start",
+        "experiment-stop",
+        "experiment-decide",
+        "experiment-discard",
+        "experiment-csv",
+        "welcome-close",
+        "welcome-start-empty",
+        "welcome-simulated",
+        "welcome-terms",
+        "alert-retry",
+        "alert-channel-secret",
+        "alert-channel-test",
+        "settings-change",
     }
 )
 # Signed in, this one leads elsewhere; it is looked at before signing in.
@@ -58,43 +76,57 @@ def pages_of_url_conf(names: Mapping[str, Mapping[str, Any]]) -> list[Address]:
     return [Address(name, reverse(f"dashboard:{name}", kwargs=kwargs)) for name, kwargs in names.items()]
 
 
+# Reached without saying which one.
+PLAIN = (
+    "overview",
+    "request-list",
+    "password",
+    "policy-list",
+    "policy-create",
+    "language-model-list",
+    "language-model-create",
+)
+PLAIN += ("dimension-create", "deployment-create", "provider-create", "playground", "key-list", "key-create")
+PLAIN += ("team-create", "end-user-create", "provider-list", "price-import", "repricing")
+PLAIN += ("alert-list", "alert-rule-kinds")
+PLAIN += ("audit", "system", "system-jobs", "system-settings")
+PLAIN += ("account", "second-factor", "user-list", "invitation-create", "sign-in-settings")
+PLAIN += (
+    "search",
+    "welcome",
+    "welcome-password",
+    "welcome-provider",
+    "welcome-models",
+    "welcome-policy",
+    "welcome-key",
+)
+PLAIN += ("welcome-request",)
+
+
 def every_page(facts: Mapping[str, Any]) -> list[Address]:
-    """facts: draft, empty_draft, rule, key, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
+    """facts: draft, empty_draft, rule, key, incident, alert_rule, alert_channel, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
     draft = {"slug": "company", "draft_id": facts["draft"]}
-    plain = (
-        "overview",
-        "request-list",
-        "password",
-        "policy-list",
-        "policy-create",
-        "language-model-list",
-        "language-model-create",
-    )
-    plain += ("dimension-create", "deployment-create", "provider-create", "playground", "key-list", "key-create")
-    plain += ("team-create", "end-user-create")
-    plain += ("audit", "system", "system-jobs", "system-settings")
-    plain += ("account", "second-factor", "user-list", "invitation-create", "sign-in-settings")
     in_draft = ("draft-detail", "draft-document", "draft-changes", "settings-edit", "default-edit", "rule-create")
     names: dict[str, Mapping[str, Any]] = {
-        **{name: {} for name in plain},
+        **{name: {} for name in PLAIN},
         **{name: draft for name in in_draft},
         "request-detail": {"request_id": facts["hostile"]},
         "request-why-not": {"request_id": facts["hostile"], "deployment": "hostile-place"},
         "policy-detail": {"slug": "company"},
+        "experiment-detail": {"slug": "hostile-running"},
         "version-detail": {"slug": "company", "number": 2},
         "version-roll-back": {"slug": "company", "number": 1},
         "rule-edit": {**draft, "rule_id": facts["rule"]},
-        "deployment-edit": {"slug": "hostile-place"},
-        "price-create": {"slug": "hostile-place"},
-        "provider-edit": {"slug": "hostile"},
-        "language-model-detail": {"slug": "hostile-model"},
-        "language-model-edit": {"slug": "hostile-model"},
-        "score-edit": {"slug": "hostile-model", "dimension": "accuracy"},
+        **_of_the_catalogue(facts),
+        "welcome-connect": {"preset": "openai"},
+        "welcome-check": {"slug": "hostile"},
         "key-revoke": {"slug": facts["key"]},
         "user-detail": {"username": "hostile@evil.example"},
         "user-deed": {"username": "hostile@evil.example", "deed": "lock"},
         "invitation": {"token": facts["invitation_token"]},
         "invitation-withdraw": {"invitation_id": facts["invitation"]},
+        **_of_alerts(facts),
+        "policy-content-delete": {"slug": "company"},
         "key-edit": {"slug": facts["key"]},
         "team-edit": {"slug": "hostile-team"},
         "team-archive": {"slug": "hostile-team"},
@@ -104,6 +136,36 @@ def every_page(facts: Mapping[str, Any]) -> list[Address]:
     return pages_of_url_conf(names) + _states(facts)
 
 
+def _of_alerts(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {
+        "alert-incident": {"incident_id": facts["incident"]},
+        "alert-rule-create": {"kind": "error_share"},
+        "alert-rule-edit": {"slug": facts["alert_rule"]},
+        "alert-rule-remove": {"slug": facts["alert_rule"]},
+        "alert-channel-create": {"kind": "webhook"},
+        "alert-channel": {"slug": facts["alert_channel"]},
+        "alert-channel-remove": {"slug": facts["alert_channel"]},
+    }
+
+
+def _of_the_catalogue(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {
+        "deployment-edit": {"slug": "hostile-place"},
+        "price-create": {"slug": "hostile-place"},
+        "provider-detail": {"slug": "hostile"},
+        "provider-edit": {"slug": "hostile"},
+        "provider-credential": {"slug": "hostile"},
+        "provider-models": {"slug": "hostile"},
+        "provider-archive": {"slug": "hostile"},
+        "deployment-detail": {"slug": "hostile-place"},
+        "deployment-archive": {"slug": "hostile-place"},
+        "repricing-job": {"job_id": facts["repricing"]},
+        "language-model-detail": {"slug": "hostile-model"},
+        "language-model-edit": {"slug": "hostile-model"},
+        "score-edit": {"slug": "hostile-model", "dimension": "accuracy"},
+    }
+
+
 def _states(facts: Mapping[str, Any]) -> list[Address]:
     """Pages of an address already visited, in another state."""
     return [
@@ -111,10 +173,18 @@ def _states(facts: Mapping[str, Any]) -> list[Address]:
         Address("request failed", f"/requests/{facts['failed']}/"),
         Address("requests, none found", "/requests/?model=hostile-model&status=ok"),
         Address("requests, a bad filter", "/requests/?cursor=rubbish", status=422),
+        Address("experiment not started", "/experiments/hostile-draft/"),
+        Address("experiment of the demo", "/experiments/cheaper-code/"),
+        Address("experiment form refused", "/experiments/new/", _make_no_experiment),
         Address("policy never published", "/policies/hostile-policy/"),
         Address("empty draft", f"/policies/hostile-policy/drafts/{facts['empty_draft']}/"),
         Address("rule of a plain condition", f"/policies/company/drafts/{facts['draft']}/rules/pii-stays-local/"),
         Address("model", "/models/claude-opus-5-5/"),
+        Address("models, by one dimension", "/models/?sort=code"),
+        Address("provider of a vendor", "/providers/new/?preset=azure"),
+        Address("provider simulated", "/providers/new/?kind=simulated"),
+        Address("models chosen", "/providers/hostile/models/?model=<img src=x onerror=alert(1)>&typed=gpt-4o"),
+        Address("deployment over a month", "/models/deployments/hostile-place/?range=30d"),
         Address("key form refused", "/keys/new/", _make_nothing),
         Address("key created", "/keys/new/", _make_key),
         Address("playground routed", "/playground/", _route),
@@ -124,6 +194,11 @@ def _states(facts: Mapping[str, Any]) -> list[Address]:
         Address("jobs, a bad filter", "/system/jobs/?state=rubbish", status=422),
         Address("users refused an invitation", "/users/-/invite/", _invite_nobody),
         Address("users invited", "/users/-/invite/", _invite),
+        Address("search, found", "/search/?q=hostile"),
+        Address("search, nothing found", "/search/?q=%3Cimg%20src%3Dx%3E"),
+        Address("a template", "/welcome/policy/?template=personal-data-stays"),
+        Address("wizard made a key", "/welcome/key/", _make_first_key),
+        Address("palette", "/policies/", _open_palette),
         Address("nothing there", "/no/such/page/", status=404),
         Address("API description", "/api/docs/"),
     ]
@@ -131,6 +206,25 @@ def _states(facts: Mapping[str, Any]) -> list[Address]:
 
 def _make_nothing(page: Page) -> None:
     page.get_by_role("button", name="Make the key").click()
+    expect(page.locator("[aria-invalid=true], .error").first).to_be_visible()
+
+
+def _make_first_key(page: Page) -> None:
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.locator("#full-key")).to_be_visible()
+
+
+def _open_palette(page: Page) -> None:
+    page.wait_for_load_state()
+    page.keyboard.press("Control+k")
+    page.locator("#palette-query").fill("hostile")
+    expect(page.locator("#palette [role=option]").first).to_be_visible()
+
+
+def _make_no_experiment(page: Page) -> None:
+    page.get_by_role("button", name="Add an arm").click()
+    expect(page.locator("[data-arm]")).to_have_count(3)
+    page.get_by_role("button", name="Make the experiment").last.click()
     expect(page.locator("[aria-invalid=true], .error").first).to_be_visible()
 
 

@@ -15,8 +15,10 @@ SCRIPT = "javascript:alert(1)"
 HOSTILE_WORKSPACE = f"""
 import django, json; django.setup()
 from routerapp.models import APIKey, Draft, Invitation
-from routerapp.serving import draft_edits, edit_aliases, edit_catalog, edit_end_users, edit_scores, edit_teams, invitations, manage_keys, people, publish_policy
+from routerapp.serving import draft_edits, edit_aliases, edit_catalog, edit_end_users, edit_scores, edit_teams, invitations, manage_keys, people, publish_policy, reprice_history
+from routerapp.serving.alerts import channels as alert_channels, rules as alert_rules
 from routerapp.serving.permissions import SYSTEM
+from django.utils import timezone
 
 markup, script = {MARKUP!r}, {SCRIPT!r}
 by = {{"by": SYSTEM}}
@@ -45,13 +47,24 @@ publish_policy.publish_draft(draft.pk, expected_revision=draft.revision, note=ma
 draft = publish_policy.create_draft("company", name=markup, **by)
 document = draft_edits.add_rule(draft.document, {{**rule, "id": "second", "name": script}}, position=1)
 publish_policy.save_draft(draft.pk, document, expected_revision=draft.revision, **by)
+from routerapp.serving import experiments
+arms = [{{"name": "control", "weight": 1}}, {{"name": "treatment", "weight": 3, "use": {{"pool": ["model:gpt-6-luna"], "strategy": {{"kind": "cheapest"}}}}}}]
+publish_policy.create_policy("hostile-split", markup, document={{"schema": 1, "policy": "hostile-split", "rules": [], "default": {{"pool": ["all"], "strategy": {{"kind": "cheapest"}}}}}}, **by)
+split_draft = Draft.objects.get(policy__slug="hostile-split")
+publish_policy.publish_draft(split_draft.pk, expected_revision=1, note=markup, **by)
+for slug in ("hostile-running", "hostile-draft"):
+    wanted = {{"slug": slug, "name": markup, "hypothesis": markup, "rule_id": "default", "arms": arms}}
+    experiments.create_experiment(experiments.NewExperiment(policy="hostile-split" if slug == "hostile-running" else "company", **wanted), **by)
+experiments.start_experiment("hostile-running", note=markup, **by)
+experiments.decide_experiment("hostile-running", arm="treatment", note=markup, **by)
 person = people.create_user("hostile@evil.example", role="viewer", password="correct horse battery", **by).user
 person.email = markup
 person.save()
 person.identities.create(issuer=script, subject=markup)
 invited = invitations.invite("guest", role="viewer", **by)
 Invitation.objects.update(email=markup)
-print(json.dumps({{"invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
+repricing = reprice_history.preview_repricing("hostile-place", 1_790_000_000_000, 1_790_600_000_000, **by)
+print(json.dumps({{"repricing": repricing.pk, "invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
 """
 
 
@@ -95,6 +108,8 @@ def send_traffic(product: Product, key: str) -> tuple[str, str, str]:
         )
         for _ in range(2)
     ]
+    for number in range(24):
+        ask(product, product.key, model="policy/hostile-split", user=f"{MARKUP}{number}")
     for name in (MARKUP, SCRIPT):
         ask(product, key, model=name)
     ask(product, product.key, messages=[{"role": "user", "content": "free crypto with guaranteed returns"}])

@@ -21,6 +21,7 @@ PAIRS = ((("wide", "light"), ("phone", "dark")), (("phone", "light"), ("wide", "
 FACTS = {"draft": 1, "empty_draft": 1, "rule": "x", "key": "x", "answered": "x", "failed": "x", "hostile": "x"} | {
     "invitation": 1,
     "invitation_token": "x",
+    "repricing": 1,
 }
 
 

@@ -108,3 +108,52 @@ def test_a_rule_is_added_moved_and_published_without_a_mouse(product):
         expect(page.get_by_text("Night trains, by keyboard").first).to_be_visible()
         context.close()
     assert not watch.problems, "\n" + "\n".join(watch.problems)
+
+
+def type_in_palette(page: Page, words: str, result: str) -> None:
+    """Opens it, types, and waits until the first result is the one meant."""
+    page.wait_for_load_state()  # Scripts listen from then on.
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Search pages")).to_be_focused()
+    page.keyboard.type(words)
+    first = page.locator("#palette [role=option][aria-selected=true]")
+    expect(first).to_contain_text(result)
+    assert page.locator("#palette-query").get_attribute("aria-activedescendant") == first.get_attribute("id")
+
+
+def test_the_palette_leads_to_a_policy_that_is_edited_and_published_without_a_mouse(product):
+    with a_browser() as browser:
+        context = browser.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
+        watch = Watch(context, product.url)
+        page = context.new_page()
+        sign_in(page)
+        page.wait_for_load_state()
+        page.keyboard.press("g")
+        page.keyboard.press("k")
+        expect(page.get_by_role("heading", name="Keys and budgets", level=1)).to_be_visible()
+        page.wait_for_load_state()
+        page.keyboard.press("Control+k")
+        expect(page.locator("#palette")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#palette")).to_be_hidden()
+        type_in_palette(page, "policies", "Policies")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Policies", level=1)).to_be_visible()
+        type_in_palette(page, "customer sup", "Customer support")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Customer support", level=1)).to_be_visible()
+
+        tab_to(page, "Edit in a new draft")
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-rules]")).to_be_visible()
+        add_rule(page)
+        type_in_palette(page, "publish customer", "Publish Customer support")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Publish", exact=True)).to_be_visible()
+        tab_to(page, "Note")
+        page.keyboard.type("gk? by palette")
+        tab_to(page, "Publish as the next version")
+        page.keyboard.press("Space")
+        expect(page.get_by_text("gk? by palette").first).to_be_visible()
+        context.close()
+    assert not watch.problems, "\n" + "\n".join(watch.problems)

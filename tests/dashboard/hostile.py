@@ -7,7 +7,9 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from routerapp.models import Alias, Draft, EndUserAllowance, Invitation
+from routerapp.models import AlertChannel, AlertRule, Alias, Draft, EndUserAllowance, Invitation
+from routerapp.serving import experiments
+from routerapp.serving.permissions import SYSTEM
 from tests import factories
 from tests.dashboard.recorded import record_traffic
 
@@ -48,8 +50,17 @@ def a_hostile_workspace(folder: Path) -> list[str]:
     policy = factories.a_policy(factories.a_document("support", rules=RULES), name=MARKUP, is_default=True)
     factories.a_version(policy, factories.a_document("support", rules=RULES[:1]))
     factories.a_draft(policy, factories.a_document("support", rules=RULES[::-1]))
+    _experiments()
     fresh = factories.models.Policy.objects.create(slug="fresh", name=ADDRESS)
     Draft.objects.create(policy=fresh, base_version=0, document=factories.a_document("fresh"))
+    channel = AlertChannel.objects.create(
+        slug="hook", name=MARKUP, kind="webhook", address="https://hooks.example.org/x"
+    )
+    rule = AlertRule.objects.create(slug="watched", name=MARKUP, kind="unpriced", subject=ADDRESS, threshold=1)
+    incident = rule.incidents.create(
+        subject=MARKUP, value=2, detail={"reading": {"models": [MARKUP]}}, opened_at=timezone.now()
+    )
+    incident.messages.create(channel=channel, event="opened", attempts=8, error=MARKUP)
     factories.record_config_revision("hostile")
     ids = record_traffic(
         folder,
@@ -65,3 +76,20 @@ def a_hostile_workspace(folder: Path) -> list[str]:
     )
     factories.an_attempt(spoken, error_class="BadAnswer", error_message=MARKUP)
     return [*ids, spoken.id]
+
+
+def _experiments() -> None:
+    """One that runs and was decided, with traffic in both arms, and one not started."""
+    halves = factories.a_policy(factories.a_document("halves"), name=MARKUP)
+    arms = (
+        {"name": "control", "weight": 1},
+        {"name": "treatment", "weight": 1, "use": halves.live_version.document["default"]},
+    )
+    for slug, policy in (("hostile-running", "halves"), ("hostile-draft", "support")):
+        wanted = experiments.NewExperiment(slug, MARKUP, policy, "default", arms, MARKUP)
+        experiments.create_experiment(wanted, by=SYSTEM)
+    experiments.start_experiment("hostile-running", note=MARKUP, by=SYSTEM)
+    experiments.decide_experiment("hostile-running", arm="treatment", note=MARKUP, by=SYSTEM)
+    now_ms = int(timezone.now().timestamp() * 1000)
+    for arm in ("control", "treatment"):
+        factories.a_request(experiment="hostile-running", arm=arm, unit=arm, at_ms=now_ms, attempts=1, inputs=None)

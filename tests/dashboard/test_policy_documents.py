@@ -58,7 +58,8 @@ def test_unreadable_text_names_its_line(text, line):
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000, "{" * 300, "a: " * 300, "- " * 5_000, "!!python/object/apply:os.system [id]", "\0"]
+    "text",
+    ["[" * 100_000, "{" * 300, "a: " * 300, "- " * 5_000, "!!python/object/apply:os.system [id]", "\0", "? [a]\n: 1"],
 )
 def test_hostile_text_is_refused_in_words(text):
     with pytest.raises(UnreadableText):

@@ -31,6 +31,21 @@ def test_the_cost_is_shown_digit_by_digit():
     assert (sheet.attempts[0].computed_nusd, sheet.sum_nusd, sheet.is_equal) == (877_500, 877_500, True)
 
 
+def test_writes_to_a_prompt_cache_are_a_line_of_their_own():
+    rates = PRICED | {"cache_write_nusd_per_mtok": 3_125_000_000}
+    used = {"input_tokens": 1_413, "cached_tokens": 100, "cache_write_tokens": 1_000, "output_tokens": 7}
+    sheet = cost_sheet(RoutedRequest(cost_nusd=4_002_500), [an_attempt(**rates, **used, cost_nusd=4_002_500)])
+
+    assert sheet is not None
+    assert [(line.name, line.tokens, line.amount_usd) for line in sheet.attempts[0].lines] == [
+        ("Input", 313, "0.0007825"),
+        ("Cached input", 100, "0.000025"),
+        ("Cache writes", 1_000, "0.003125"),
+        ("Output", 7, "0.00007"),
+    ]
+    assert (sheet.attempts[0].computed_nusd, sheet.attempts[0].problem) == (4_002_500, "")
+
+
 def test_a_recorded_cost_that_does_not_follow_is_marked():
     attempt = an_attempt(**PRICED, input_tokens=1_000, output_tokens=0, cost_nusd=1)
     sheet = cost_sheet(RoutedRequest(cost_nusd=2), [attempt])

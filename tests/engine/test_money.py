@@ -31,6 +31,22 @@ def test_cached_input_without_a_price_costs_what_input_costs():
     assert attempt_cost(Price(10**9, 0), 100, 0, 50) == attempt_cost(Price(10**9, 0), 100, 0)
 
 
+@given(TOKENS, TOKENS, TOKENS, RATE, RATE, RATE)
+def test_what_is_written_to_a_cache_has_a_rate_of_its_own(tokens_in, cached, written, rate_in, rate_cached, rate_write):
+    price = Price(rate_in, 0, rate_cached, cache_write_nusd_per_mtok=rate_write)
+    cost = attempt_cost(price, tokens_in, 0, cached, written)
+
+    cached = min(cached, tokens_in)
+    written = min(written, tokens_in - cached)
+    fresh = tokens_in - cached - written
+    exact = Decimal(fresh * rate_in + cached * rate_cached + written * rate_write) / 1_000_000
+    assert cost == int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+
+def test_cache_writes_without_a_price_cost_what_input_costs():
+    assert attempt_cost(Price(10**9, 0, 10**8), 100, 0, 20, 50) == attempt_cost(Price(10**9, 0, 10**8), 100, 0, 20)
+
+
 @given(st.integers(0, 2**62))
 def test_text_and_nano_dollars_are_two_forms_of_one_amount(nusd):
     assert parse_usd(format_usd(nusd)) == nusd

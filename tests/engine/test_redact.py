@@ -37,6 +37,15 @@ BLOCK = "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJBAK\nq2w==\n-----END RSA PR
         ("password: hunter22", "hunter22", "secret"),
         ('{"api_key": "0123456789abcdef"}', "0123456789abcdef", "secret"),
         ('{\\"client_secret\\": \\"0123456789abcdef\\"}', "0123456789abcdef", "secret"),
+        ('{"password": "ab cd ef gh"}', "ef gh", "secret"),
+        ("passphrase = 'correct horse battery'", "battery", "secret"),
+        ("card 4111\u00a01111\u00a01111\u00a01111", "1111", "card"),
+        ("card ４１１１ １１１１ １１１１ １１１１", "１１１１", "card"),
+        ("card ٤١١١١١١١١١١١١١١١", "١١١", "card"),
+        ("card 4111\u200b1111\u200b1111\u200b1111", "1111", "card"),
+        ("IBAN DE89\u202f3704\u202f0044\u202f0532\u202f0130\u202f00", "0532", "iban"),
+        ("+1\u2011415\u2011555\u20112671", "2671", "phone"),
+        ("write to jane＠example.com", "jane", "email"),
     ],
 )
 def test_takes_out(text: str, secret: str, kind: str) -> None:

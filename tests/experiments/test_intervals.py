@@ -12,8 +12,10 @@ from routerapp.experiments.intervals import (
     moments_of,
     proportion,
     proportion_difference,
+    share,
+    share_difference,
 )
-from routerapp.experiments.sequential import always_valid_mean_difference
+from routerapp.experiments.sequential import always_valid_mean_difference, always_valid_share_difference
 
 
 def single(values):
@@ -92,3 +94,41 @@ def test_requests_of_one_unit_do_not_count_as_independent():
 
     assert 0.91 <= covered / 300 <= 0.98
     assert naive / 300 < 0.6
+
+
+def test_all_good_so_far_is_not_certain_for_ever():
+    """Sixty users, five answers each, none failed: a share of 1 whose interval has a width, in every form of it."""
+    perfect = moments_of((5, 5.0) for _ in range(60))
+
+    found = share(perfect)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(proportion(60, 60).low)
+    for difference in (share_difference(perfect, perfect), always_valid_share_difference(perfect, perfect)):
+        assert difference.low < 0 < difference.high
+
+
+def test_users_who_repeat_themselves_widen_the_share():
+    alike = moments_of((10, 10.0 if user % 5 else 0.0) for user in range(100))
+
+    by_user, by_request = share(alike), proportion(800, 1_000)
+
+    assert by_user.value == by_request.value == 0.8
+    assert (by_user.low, by_user.high) == (
+        pytest.approx(proportion(80, 100).low, abs=2e-3),
+        pytest.approx(proportion(80, 100).high, abs=2e-3),
+    )
+
+
+def test_equal_rare_failures_seldom_raise_an_alarm_however_often_one_looks():
+    draw = random.Random(13)
+    alarms = 0
+    for _ in range(200):
+        one = other = Moments()
+        is_alarm = False
+        for _ in range(30):
+            one += single([float(draw.random() < 0.98) for _ in range(40)])
+            other += single([float(draw.random() < 0.98) for _ in range(40)])
+            is_alarm |= always_valid_share_difference(one, other).excludes_zero
+        alarms += is_alarm
+
+    assert alarms / 200 <= 0.05

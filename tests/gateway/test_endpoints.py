@@ -134,7 +134,7 @@ def test_health_and_metrics(running):
         text = client.get("/metrics").text
         forwarded = client.get("/metrics", headers={"x-forwarded-for": "203.0.113.7"})
 
-    assert 'signalbox_requests_total{origin="live",status="ok"} 1' in text
+    assert 'signalbox_requests_total{origin="live",policy="support",status="ok",http_class="2xx"} 1' in text
     assert 'signalbox_attempts_total{deployment="cheap",error_class="none"} 1' in text
     assert 'signalbox_breaker_state{deployment="cheap"} 0' in text
     assert "signalbox_overhead_seconds_count 1" in text

@@ -18,22 +18,16 @@ def main() -> int:
         django.setup()
         from tests.matrix import document
         from tests.matrix.cells import cells
-        from tests.matrix.run import node_outcomes, python_clients
-        from tests.matrix.stage import a_stage
+        from tests.matrix.run import a_matrix
 
         began = time.monotonic()
-        every = list(cells())
-        with a_stage(Path(folder)) as running:
-            with python_clients(running) as clients:
-                found = {cell.id: clients.run(cell) for cell in every if cell.language == "Python"}
-            found |= node_outcomes(running, every)
-        faults = {cell.id: cell.fault_in(found[cell.id]) for cell in every}
+        with a_matrix(Path(folder)) as matrix:
+            faults = {cell.id: matrix.fault_in(cell) for cell in cells()}
         document.PATH.write_text(document.document(faults))
-    for name, fault in faults.items():
-        if fault:
-            print(f"{name}: {fault}")
-    broken = sum(map(bool, faults.values()))
-    print(f"{len(every)} cells, {broken} not as they must be, {time.monotonic() - began:.1f} s: {document.PATH.name}")
+    broken = {name: fault for name, fault in faults.items() if fault}
+    for name, fault in broken.items():
+        print(f"{name}: {fault}")
+    print(f"{len(faults)} cells, {len(broken)} not as they must be, {time.monotonic() - began:.1f} s")
     return 1 if broken else 0
 
 

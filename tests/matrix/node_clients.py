@@ -46,9 +46,7 @@ def install() -> None:
         return
     command = [_found("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     try:
-        done = subprocess.run(
-            command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-        )
+        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise CannotRun("npm could not fetch the Node packages in time.") from None
     if done.returncode != 0:

@@ -18,14 +18,18 @@ def run_openai(client: openai.OpenAI, job: Job) -> Outcome:
     try:
         return _embeddings(client, job) if job["kind"] == "embeddings" else _openai_turns(client, job)
     except openai.APIError as error:
-        return {"error": str(error)}
+        return _refused(error)
 
 
 def run_anthropic(client: anthropic.Anthropic, job: Job) -> Outcome:
     try:
         return _anthropic_turns(client, job)
     except anthropic.APIError as error:
-        return {"error": str(error)}
+        return _refused(error)
+
+
+def _refused(error: openai.APIError | anthropic.APIError) -> Outcome:
+    return {"error": f"{error} {json.dumps(error.body)}"}
 
 
 def _openai_turns(client: openai.OpenAI, job: Job) -> Outcome:

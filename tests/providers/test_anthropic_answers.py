@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from routerapp.providers.anthropic.adapter import AnthropicAdapter
+from routerapp.providers.anthropic.events import NativeEvents, TranslatedEvents
 from routerapp.providers.base import ChunkFacts, Usage
 from routerapp.providers.errors import (
     BadAnswer,
@@ -66,7 +67,7 @@ def test_reads_a_plain_answer_as_a_chat_completion() -> None:
         1_790_000_000,
         wire.MESSAGE["id"],
     )
-    assert reply.usage == Usage(3_595, 503, 500)
+    assert reply.usage == Usage(3_595, 503, 500, 1_000)
     assert (reply.finish_reason, reply.model, reply.upstream_id) == ("stop", "claude-opus-5-5", wire.MESSAGE["id"])
 
 
@@ -237,7 +238,7 @@ def test_counts_the_prompt_cache_into_what_went_in() -> None:
 
     _, facts = retold([*events, wire.STOP])
 
-    assert facts[-1].usage == Usage(175, 9, 100)
+    assert facts[-1].usage == Usage(175, 9, 100, 50)
 
 
 def test_later_totals_replace_earlier_ones_where_they_are_said() -> None:
@@ -306,3 +307,14 @@ def test_an_answer_that_begins_in_the_middle_is_none() -> None:
 
 def _has_calls(chunk: dict[str, Any]) -> bool:
     return bool(chunk["choices"]) and "tool_calls" in chunk["choices"][0]["delta"]
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "openai"])
+def test_a_stream_that_is_cut_does_not_say_how_much_was_written(dialect: str) -> None:
+    reader = NativeEvents() if dialect == "anthropic" else TranslatedEvents(0)
+    events = [wire.start(cache_read_input_tokens=5), wire.opened(0, {"type": "text", "text": ""})]
+
+    facts = [reader.read(event)[1] for event in [*events, wire.delta(0, "text_delta", text="long " * 500)]]
+
+    assert [one.usage for one in facts if one.usage] == [Usage(30, None, 5)]
+    assert reader.read(wire.ended())[1].usage == Usage(30, 15, 5)

@@ -52,7 +52,7 @@ def test_an_answer_and_events_of_the_same_dialect_come_back_byte_for_byte() -> N
     read = [reader.read(event) for event in wire.THINKING_STREAM]
 
     assert reply.body == body
-    assert reply.usage == Usage(3_595, 503, 500)
+    assert reply.usage == Usage(3_595, 503, 500, 1_000)
     assert [written for written, _ in read] == wire.THINKING_STREAM
     assert read[-1][1].is_done
     assert [facts.usage for _, facts in read][-2] == Usage(25, 15, None)

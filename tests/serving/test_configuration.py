@@ -44,7 +44,13 @@ DOCUMENT = {
     },
     "scores": {"small": {"code": {"value": 0.6, "low": 0.5, "high": 0.7, "measured_on": "2026-10-01"}}},
     "prices": {
-        "acme-small": {"2026-01-01T00:00:00Z": {"input_usd_per_mtok": "0.50", "output_usd_per_mtok": 1.5}},
+        "acme-small": {
+            "2026-01-01T00:00:00Z": {
+                "input_usd_per_mtok": "0.50",
+                "output_usd_per_mtok": 1.5,
+                "cache_write_usd_per_mtok": 0.625,
+            }
+        },
     },
     "policies": {
         "first": {
@@ -97,7 +103,8 @@ def test_an_empty_installation_becomes_what_the_document_says():
 
     assert Provider.objects.get(slug="acme").base_url == "https://api.acme.example/v1"
     assert Deployment.objects.get(slug="acme-small").weight == 3
-    assert Price.objects.get().output_nusd_per_mtok == 1_500_000_000
+    price = Price.objects.get()
+    assert (price.output_nusd_per_mtok, price.cache_write_nusd_per_mtok) == (1_500_000_000, 625_000_000)
     assert CapabilityScore.objects.get().low == 0.5
     assert {policy.slug: policy.live_version.number for policy in Policy.objects.all()} == {"first": 1, "second": 1}
     assert Policy.objects.get(is_default=True).slug == "second"

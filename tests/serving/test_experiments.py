@@ -1,15 +1,20 @@
 """Experiments from creation to decision: each step is a version of the policy, and the rows say why."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from routerapp.models import AuditEvent, Draft, Experiment, ExperimentState, Policy
+from routerapp.demo.workspace import make_workspace
+from routerapp.models import AuditEvent, Dimension, Draft, Experiment, ExperimentState, Policy
 from routerapp.serving import experiments, publish_policy
+from routerapp.serving.experiment_report import report_of
 from routerapp.serving.experiments import NewExperiment
+from routerapp.serving.installation import DIMENSIONS
 from routerapp.serving.permissions import NotAllowed
 from routerapp.serving.refusals import Invalid, Missing, Stale
-from tests.factories import a_deployment
+from tests.factories import a_deployment, a_request
 from tests.serving.actors import EDITOR, PUBLISHER, VIEWER
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +95,7 @@ def test_the_decision_is_kept_with_who_and_why(policy: Policy) -> None:
 
 
 def test_a_change_of_shares_starts_the_comparison_anew(policy: Policy) -> None:
-    _, draft = experiments.create_experiment(wanted(), by=EDITOR)
+    experiments.create_experiment(wanted(), by=EDITOR)
     experiments.start_experiment("faster", by=PUBLISHER)
     first = Experiment.objects.get(slug="faster").weights_since
     again = publish_policy.create_draft("support", by=EDITOR)
@@ -167,3 +172,55 @@ def test_only_what_never_ran_can_be_discarded(policy: Policy) -> None:
 
     with pytest.raises(Invalid):
         experiments.discard_experiment("faster", by=EDITOR)
+
+
+def test_the_control_comes_first_whatever_the_order_of_the_request(policy: Policy) -> None:
+    _, draft = experiments.create_experiment(wanted(arms=ARMS[::-1]), by=EDITOR)
+
+    assert [arm["name"] for arm in draft.document["default"]["strategy"]["arms"]] == ["control", "treatment"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda split: split["arms"][1].update(use={"pool": ["all"], "strategy": {"kind": "cheapest"}}),
+        lambda split: split.update(by="tenant"),
+    ],
+)
+def test_other_uses_or_units_start_the_comparison_anew(policy: Policy, change: Any) -> None:
+    experiments.create_experiment(wanted(), by=EDITOR)
+    experiments.start_experiment("faster", by=PUBLISHER)
+    first = Experiment.objects.get(slug="faster").weights_since
+    draft = publish_policy.create_draft("support", by=EDITOR)
+    change(draft.document["default"]["strategy"])
+    publish_policy.save_draft(draft.pk, draft.document, expected_revision=1, by=EDITOR)
+
+    publish_policy.publish_draft(draft.pk, expected_revision=2, note="other", by=PUBLISHER)
+
+    changed = Experiment.objects.get(slug="faster")
+    assert changed.weights_since is not None and first is not None and changed.weights_since > first
+    assert report_of(changed).is_since_change
+
+
+def test_a_rule_that_is_switched_off_is_refused(policy: Policy) -> None:
+    rule = {"id": "r1", "enabled": False, "when": {"field": "task", "op": "eq", "value": "code"}, "use": TREATMENT}
+    draft = publish_policy.create_draft("support", by=EDITOR)
+    document = {**draft.document, "rules": [rule]}
+    publish_policy.save_draft(draft.pk, document, expected_revision=1, by=EDITOR)
+    publish_policy.publish_draft(draft.pk, expected_revision=2, note="", by=PUBLISHER)
+
+    with pytest.raises(Invalid, match="switched off"):
+        experiments.create_experiment(wanted(rule_id="r1"), by=EDITOR)
+
+
+def test_the_demo_has_an_experiment_that_counts_its_sample_traffic() -> None:
+    now = timezone.now()
+    Dimension.objects.bulk_create(Dimension(slug=slug, name=name) for slug, name, _ in DIMENSIONS)
+    make_workspace(now)
+    at_ms = int((now - timedelta(days=20)).timestamp() * 1000)
+    a_request(inputs=None, experiment="cheaper-code", arm="cheaper", unit="u", origin="sample", at_ms=at_ms)
+
+    report = report_of(Experiment.objects.get(slug="cheaper-code"))
+
+    assert report.comparison is not None
+    assert [(arm.counts.name, arm.counts.units) for arm in report.comparison.arms] == [("control", 0), ("cheaper", 1)]

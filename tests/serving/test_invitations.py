@@ -40,6 +40,17 @@ def test_accepting_makes_the_person_as_promised_once() -> None:
         accept(new, "yet another sentence")
 
 
+def test_a_team_archived_meanwhile_is_not_joined() -> None:
+    team = a_team(slug="legal")
+    new = an_invitation(team="legal")
+    team.archived_at = timezone.now()
+    team.save()
+
+    assert accept(new).team is None
+    with pytest.raises(Invalid):
+        an_invitation("ada", team="legal")
+
+
 def test_seven_days_and_not_a_minute_more() -> None:
     new = an_invitation()
     assert timedelta(days=6, hours=23) < new.row.expires_at - timezone.now() < timedelta(days=7, minutes=1)

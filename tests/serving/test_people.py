@@ -1,8 +1,10 @@
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from routerapp.models import AuditEvent, SecondFactor, User
-from routerapp.serving import people, sessions
+from routerapp.models import AuditEvent, Invitation, SecondFactor, User
+from routerapp.serving import invitations, manage_keys, people, sessions
+from routerapp.serving.edit_teams import archive_team
 from routerapp.serving.permissions import Actor, NotAllowed
 from routerapp.serving.refusals import Invalid
 from routerapp.serving.sign_in_settings import SignInSettings, change_sign_in_settings, read_sign_in_settings
@@ -175,6 +177,56 @@ def test_nobody_changes_their_own_role_or_locks_themselves_out() -> None:
     for change in (lambda: people.set_role("admin", "viewer", by=ADMIN), lambda: people.lock("admin", by=ADMIN)):
         with pytest.raises(Invalid, match="another admin can"):
             change()
+
+
+@pytest.mark.parametrize("loss", [{"is_active": False}, {"role": "editor"}])
+def test_who_lost_the_role_while_waiting_for_the_lock_changes_nothing(loss: dict[str, object]) -> None:
+    """Two admins lock each other at once: the second had been let in before, and waited."""
+    ada, grace = a_user("ada", role="admin"), a_user("grace", role="admin")
+    as_asked = Actor("ada", "user", "admin")
+    User.objects.filter(pk=ada.pk).update(**loss)
+
+    for write in (
+        lambda: people.lock("grace", by=as_asked),
+        lambda: people.set_role("grace", "viewer", by=as_asked),
+        lambda: invitations.invite("backdoor", role="admin", by=as_asked),
+        lambda: invitations.make_password_link("grace", by=as_asked),
+        lambda: manage_keys.create_key("backdoor", by=as_asked),
+    ):
+        with pytest.raises(NotAllowed):
+            write()
+
+    grace.refresh_from_db()
+    assert (grace.is_active, grace.role) == (True, "admin")
+    assert not Invitation.objects.exists()
+
+
+def test_nobody_is_put_into_an_archived_team() -> None:
+    team = a_team(slug="legal", archived_at=timezone.now())
+    a_user(role="viewer", username="grace")
+
+    for put in (
+        lambda: people.edit_person("grace", {"team": "legal"}, by=ADMIN),
+        lambda: people.create_user("ada", role="viewer", team="legal", by=ADMIN),
+    ):
+        with pytest.raises(Invalid) as refused:
+            put()
+        assert [(one.path, one.code) for one in refused.value.problems] == [("team", "archived")]
+    assert not User.objects.filter(team=team).exists()
+
+
+def test_a_team_archived_while_its_person_was_locked_out_is_left_on_coming_back() -> None:
+    team = a_team(slug="legal")
+    grace = a_user(role="viewer", username="grace", team=team)
+    a_user(role="admin", username="boss")
+    people.lock("grace", by=ADMIN)
+    archive_team("legal", by=ADMIN)
+
+    people.edit_person("grace", {"team": "legal", "email": "g@corp.example"}, by=ADMIN)
+    people.unlock("grace", by=ADMIN)
+    grace.refresh_from_db()
+
+    assert (grace.team, grace.email, grace.is_active) == (None, "g@corp.example", True)
 
 
 def test_a_team_is_given_and_taken_without_signing_anybody_out() -> None:

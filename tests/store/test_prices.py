@@ -32,6 +32,19 @@ def test_integers_agree_with_the_package_to_the_nanodollar(vendor, model):
     assert ours == int(theirs.total_price * 10**9)
 
 
+def test_what_is_written_to_a_prompt_cache_has_its_rate():
+    price = find_price("anthropic", "claude-sonnet-4-5", NOW)
+
+    assert price.cache_write_nusd_per_mtok == price.input_nusd_per_mtok * 5 // 4
+
+
+def test_embeddings_are_sold_by_input_only_and_a_chat_model_never():
+    price = find_price("openai", "text-embedding-3-small", NOW, modality="embeddings")
+
+    assert (price.input_nusd_per_mtok, price.output_nusd_per_mtok) == (20_000_000, 0)
+    assert find_price("openai", "text-embedding-3-small", NOW) is None
+
+
 def test_the_address_decides_before_the_vendor():
     assert find_price("nobody", "gpt-4o", NOW, base_url="https://api.openai.com/v1") == find_price(
         "openai", "gpt-4o", NOW

@@ -159,7 +159,6 @@ def test_rule_hits_are_by_version_and_rule(journal) -> None:
     assert rule_hits("sales", AT_MS - HOUR, AT_MS + HOUR) == ()
 
 
-
 @pytest.mark.parametrize("series", [1, 8, 60])
 @pytest.mark.parametrize("days", [0.1, 1, 13, 15, 400, 4000])
 def test_a_chart_never_has_more_points_than_agreed(series, days) -> None:

@@ -127,6 +127,18 @@ def test_only_the_deployment_and_the_time_that_were_asked_for_are_touched() -> N
     check_sums()
 
 
+def test_what_was_written_to_a_prompt_cache_is_priced_as_such() -> None:
+    record(1, [100])
+    AttemptRow.objects.update(cached_tokens=100, cache_write_tokens=200)
+    price = Price(10**9, 2 * 10**9, 10**8, 0, "dear", cache_write_nusd_per_mtok=125 * 10**7)
+    apply_prices(scope(prices=(price,)), nothing)
+
+    row = AttemptRow.objects.get()
+    assert (row.input_tokens, row.output_tokens, row.cache_write_nusd_per_mtok) == (400, 101, 1_250_000_000)
+    assert row.cost_nusd == 100 * 1_000 + 100 * 100 + 200 * 1_250 + 101 * 2_000
+    check_sums()
+
+
 def test_a_time_without_a_price_is_unpriced_not_free() -> None:
     record(1, [100])
     apply_prices(scope(prices=(CHEAP,)), nothing)

@@ -73,7 +73,10 @@ def to_message(body: bytes, request_id: str, *, has_thinking: bool) -> bytes:
         content.append({"type": "thinking", "thinking": thoughts, "signature": UNSIGNED})
     if text := text_of(words.content) or text_of(words.refusal):
         content.append({"type": "text", "text": text})
-    content += [_tool_use(call) for call in listed(words.tool_calls)]
+    content += [
+        _tool_use(call, made_up_id(request_id, place))
+        for place, call in enumerate(listed(words.tool_calls), len(content))
+    ]
     document = {
         **frame(completion, request_id),
         "content": content,
@@ -100,13 +103,17 @@ def usage_of(completion: Completion) -> Usage | None:
 
 
 def to_usage(usage: Usage | None) -> dict[str, Any]:
-    """input_tokens leave out what was read from a prompt cache, as in the vendor's own."""
+    """input_tokens leave out what was read from and written to a prompt cache, as in the vendor's own."""
     usage = usage or Usage()
     details = usage.prompt_tokens_details
-    cached = whole(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    details = details if isinstance(details, dict) else {}
+    sent = whole(usage.prompt_tokens)
+    cached = min(whole(details.get("cached_tokens")), sent)
+    written = details.get("cache_write_tokens", details.get("cache_creation_tokens"))
+    written = min(whole(written), sent - cached)
     found: dict[str, Any] = {
-        "input_tokens": max(whole(usage.prompt_tokens) - cached, 0),
-        "cache_creation_input_tokens": 0,
+        "input_tokens": sent - cached - written,
+        "cache_creation_input_tokens": written,
         "cache_read_input_tokens": cached,
         "output_tokens": whole(usage.completion_tokens),
         "cost": usage.cost,
@@ -140,10 +147,12 @@ def input_of(arguments: str) -> Any:
 
 
 def call_of(call: Mapping[str, Any]) -> tuple[str, str, str]:
-    """(id, name, arguments) of a tool call or of one delta of it; empty where it says nothing."""
+    """(id, name, arguments) of a tool call or of one delta of it; empty where it says nothing. Some servers give arguments as an object."""
     function = call.get("function")
     function = function if isinstance(function, dict) else {}
-    found = (call.get("id"), function.get("name"), function.get("arguments"))
+    given = function.get("arguments")
+    given = msgspec.json.encode(given).decode() if isinstance(given, dict) else given
+    found = (call.get("id"), function.get("name"), given)
     call_id, name, arguments = (one if isinstance(one, str) else "" for one in found)
     return call_id, name, arguments
 
@@ -156,6 +165,11 @@ def whole(value: Any) -> int:
     return value if type(value) is int and value > 0 else 0
 
 
-def _tool_use(call: Mapping[str, Any]) -> dict[str, Any]:
+def made_up_id(request_id: str, place: int) -> str:
+    """For servers that give their calls none: a result must be able to name its call."""
+    return f"toolu_{request_id}_{place}"
+
+
+def _tool_use(call: Mapping[str, Any], made_up: str) -> dict[str, Any]:
     call_id, name, arguments = call_of(call)
-    return {"type": "tool_use", "id": call_id, "name": name, "input": input_of(arguments)}
+    return {"type": "tool_use", "id": call_id or made_up, "name": name, "input": input_of(arguments)}

@@ -73,7 +73,8 @@ class Blocks:
         if number is None:
             number = len(self._calls) if call_id or not self._calls else len(self._calls) - 1
         block = self._calls.get(number)
-        if block is None:
+        # Some servers number every call 0: another id with a name is another call.
+        if block is None or (name and call_id and block.id not in ("", call_id)):
             block = self._calls[number] = Block("tool_use")
             self._queue.append(block)
         block.id = block.id or call_id

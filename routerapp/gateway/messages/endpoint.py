@@ -32,7 +32,8 @@ async def create(call: Call) -> None:
         headers = {"request-id": served.decision_id, **served.headers} if served.decision_id else served.headers
         has_thinking = wants_thinking(chat.fields)
         if served.stream is not None:
-            await send_stream(call.send, headers, _retold(served, has_thinking=has_thinking))
+            events = _retold(served, has_thinking=has_thinking)
+            await send_stream(call.send, headers, events, call.runtime.clock, DIALECT)
         else:
             body = served.body or b""
             if served.dialect != DIALECT and not chat.extras.dry_run:

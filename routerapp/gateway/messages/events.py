@@ -67,7 +67,7 @@ class MessageEvents:
     def _take_chunk(self, chunk: Completion) -> None:
         if chunk.error is not None:
             self._fail(chunk.error)
-        elif bytes(chunk.router_metadata) != b"null":
+        elif bytes(chunk.router_metadata) != b"null" and not chunk.choices:
             self._blocks.finish()
             self._write_blocks()
             self._write("router_metadata", {"router_metadata": chunk.router_metadata})

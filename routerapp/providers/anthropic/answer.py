@@ -189,7 +189,7 @@ def usage_of(usage: Any) -> Usage | None:
     if fresh is None and written is None:
         return None
     read, made = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
-    return Usage(None if fresh is None else fresh + (read or 0) + (made or 0), written, read)
+    return Usage(None if fresh is None else fresh + (read or 0) + (made or 0), written, read, made)
 
 
 def openai_usage(usage: Any) -> dict[str, Any] | None:
@@ -204,7 +204,7 @@ def openai_usage(usage: Any) -> dict[str, Any] | None:
         "total_tokens": (counted.input_tokens or 0) + (counted.output_tokens or 0),
         "prompt_tokens_details": {
             "cached_tokens": counted.cached_tokens or 0,
-            "cache_creation_tokens": count(usage.get("cache_creation_input_tokens")) or 0,
+            "cache_creation_tokens": counted.cache_write_tokens or 0,
         },
     }
     return found | ({} if thought is None else {"completion_tokens_details": {"reasoning_tokens": thought}})

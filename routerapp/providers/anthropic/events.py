@@ -61,10 +61,17 @@ _decode = msgspec.json.Decoder(Event).decode
 
 
 class Counted:
-    """Usage so far: message_start tells what went in, message_delta the running totals."""
+    """Usage so far: message_start tells what went in, message_delta the running totals.
+
+    The output_tokens of message_start are a beginning, not a count: an answer that is cut before its totals is estimated.
+    """
 
     def __init__(self) -> None:
         self.stated: dict[str, Any] = {}
+
+    def begin(self, usage: Any) -> None:
+        self.note(usage)
+        self.stated.pop("output_tokens", None)
 
     def note(self, usage: Any) -> None:
         if isinstance(usage, dict):
@@ -86,7 +93,7 @@ class NativeEvents:
 
     def _facts(self, said: Event) -> ChunkFacts:
         if said.type == "message_start" and said.message is not None:
-            self._counted.note(said.message.usage)
+            self._counted.begin(said.message.usage)
             return ChunkFacts(
                 usage=usage_of(self._counted.stated),
                 model=short(said.message.model),
@@ -144,7 +151,7 @@ class TranslatedEvents:
             raise BadAnswer("The upstream's answer begins twice, or without a message.")
         self._has_started = True
         self._id, self._model = short(said.message.id), short(said.message.model)
-        self._counted.note(said.message.usage)
+        self._counted.begin(said.message.usage)
         facts = ChunkFacts(usage=usage_of(self._counted.stated), model=self._model, upstream_id=self._id)
         return self._chunk({"role": "assistant", "content": ""}), facts
 

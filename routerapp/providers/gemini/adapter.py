@@ -45,6 +45,7 @@ from routerapp.providers.gemini.settings import generation_config, impossible_se
 from routerapp.providers.gemini.words import encode
 
 _NOT_OVERRIDABLE = frozenset({"model", "messages", "stream", "input"})
+_DECODED_ELSEWHERE = frozenset({"model", "messages", "tools"})
 
 
 class _Vector(msgspec.Struct, gc=False):
@@ -199,9 +200,11 @@ def _read_embeddings(chat: Chat, status: int, headers: Mapping[str, str], body: 
 
 
 def _decoded(chat: Chat) -> dict[str, Any]:
-    return {
-        name: msgspec.json.decode(raw) for name, raw in chat.shared_fields.items() if name not in ("messages", "model")
+    """Messages and tools, which may be a megabyte, are decoded already."""
+    fields = {
+        name: msgspec.json.decode(raw) for name, raw in chat.shared_fields.items() if name not in _DECODED_ELSEWHERE
     }
+    return fields | ({"tools": list(chat.tools)} if chat.tools else {})
 
 
 def _resource(target: Target) -> str:

@@ -20,7 +20,7 @@ from routerapp.providers.errors import EgressRefused
 from routerapp.serving import audit
 from routerapp.serving.alerts.delivery import Delivery, deliver, pack_test
 from routerapp.serving.alerts.delivery_words import NO_SMTP
-from routerapp.serving.alerts.names import checked_name, free_slug
+from routerapp.serving.alerts.names import checked_name, new_slug
 from routerapp.serving.alerts.outbox import Send
 from routerapp.serving.changes import assign, changing, find
 from routerapp.serving.diagnosis.transport_words import Place
@@ -44,15 +44,15 @@ class TestResult:
     words: str
 
 
-def add_channel(kind: str, fields: Mapping[str, Any], secret: str = "", *, by: Actor) -> AlertChannel:
-    """fields: name, address, is_enabled. secret: what webhooks are signed with; empty sends them unsigned."""
+def add_channel(kind: str, fields: Mapping[str, Any], secret: str = "", *, by: Actor, slug: str = "") -> AlertChannel:
+    """fields: name, address, is_enabled. secret: what webhooks are signed with; empty sends them unsigned. slug: else of the name."""
     with changing(by, "edit_alerts", "alert_channel", event="add_alert_channel") as change:
         if kind not in AlertChannelKind.values:
             raise invalid("kind", "unknown_kind", f"A channel is one of: {', '.join(AlertChannelKind.values)}.")
         if AlertChannel.objects.count() >= MOST_CHANNELS:
             raise invalid("", "too_many", f"At most {MOST_CHANNELS} channels.")
         name = checked_name(fields.get("name"))
-        row = AlertChannel(slug=free_slug(name, AlertChannel.objects.all(), "channel"), kind=kind)
+        row = AlertChannel(slug=new_slug(slug, name, AlertChannel.objects.all(), "channel"), kind=kind)
         if secret:
             row.ciphertext = _sealed(row, secret)
         assign(row, {"address": "", **_checked(kind, {**fields, "name": name})}, FIELDS)

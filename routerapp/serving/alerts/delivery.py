@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 from typing import Any
 
 from django.conf import settings
@@ -100,6 +101,7 @@ def _mail(parcel: Parcel, guard: EgressGuard) -> Delivery:
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = parcel.title, smtp.sender, parcel.address
     message["Message-ID"] = f"<{parcel.key}@signalbox>"
+    message["Date"] = format_datetime(datetime.now(UTC))
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(f"{parcel.document['text']}\n\n{parcel.document['url']}\n")
     relay = Relay(smtp.host, smtp.port, smtp.is_tls, smtp.username, smtp.password)

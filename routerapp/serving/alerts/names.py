@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.text import slugify
 
 from routerapp.serving.refusals import invalid
-from routerapp.serving.slugs import RESERVED
+from routerapp.serving.slugs import RESERVED, checked_slug
 
 
 def checked_name(name: Any) -> str:
@@ -17,6 +17,11 @@ def checked_name(name: Any) -> str:
     if not is_good:
         raise invalid("name", "bad_name", "A name has 1 to 100 printable characters.")
     return str(name).strip()
+
+
+def new_slug(wanted: str, name: str, rows: models.QuerySet[Any], noun: str) -> str:
+    """The one that was asked for, else one made from the name."""
+    return checked_slug(wanted, rows, noun) if wanted else free_slug(name, rows, noun)
 
 
 def free_slug(name: str, rows: models.QuerySet[Any], fallback: str) -> str:

@@ -68,7 +68,8 @@ class Reader:
         counts = dict(rows.filter(status__in=JUDGED).values_list("status").annotate(Sum("n")).order_by())
         judged, ok = sum(counts.values()), counts.get(JUDGED[0], 0)
         is_enough = judged >= max(1, rule.least_requests)
-        detail = {"failed": judged - ok, "judged": judged}
+        failed = {status: n for status, n in counts.items() if status != JUDGED[0]}
+        detail = {"failed": judged - ok, "judged": judged, "mostly": max(failed, key=failed.__getitem__, default="")}
         yield Reading(rule.subject, (judged - ok) / judged if is_enough else None, detail)
 
     def provider_down(self, rule: AlertRule) -> Iterator[Reading]:

@@ -34,7 +34,7 @@ from routerapp.serving.alerts.kinds import (
     PROVIDER,
     TEAM,
 )
-from routerapp.serving.alerts.names import checked_name, free_slug
+from routerapp.serving.alerts.names import checked_name, new_slug
 from routerapp.serving.alerts.outbox import failed_messages
 from routerapp.serving.changes import assign, changing, find
 from routerapp.serving.documents import is_storable
@@ -46,15 +46,16 @@ MOST_RULES = 100
 _TABLES: Mapping[str, Any] = {KEY: APIKey, TEAM: Team, MODEL: LanguageModel, PROVIDER: Provider, POLICY: Policy}
 
 
-def add_rule(kind: str, fields: Mapping[str, Any], *, by: Actor) -> AlertRule:
-    """fields: name (required), subject, threshold, window_minutes, least_requests, is_enabled, channels (slugs)."""
+def add_rule(kind: str, fields: Mapping[str, Any], *, by: Actor, slug: str = "") -> AlertRule:
+    """fields: name (required), subject, threshold, window_minutes, least_requests, is_enabled, channels (slugs). slug: else of the name."""
     with changing(by, "edit_alerts", "alert_rule", event="add_alert_rule") as change:
         if kind not in KINDS:
             raise invalid("kind", "unknown_kind", f"A rule is one of: {', '.join(KINDS)}.")
         if AlertRule.objects.count() >= MOST_RULES:
             raise invalid("", "too_many", f"At most {MOST_RULES} rules.")
         name = checked_name(fields.get("name"))
-        row = AlertRule(slug=free_slug(name, AlertRule.objects.all(), "rule"), kind=kind, threshold=KINDS[kind].default)
+        slug = new_slug(slug, name, AlertRule.objects.all(), "rule")
+        row = AlertRule(slug=slug, kind=kind, threshold=KINDS[kind].default)
         given = {"subject": "", **fields, "name": name}
         if "threshold" not in given and KINDS[kind].measures:
             raise invalid("threshold", "required", "Say from how much on.")

@@ -218,6 +218,7 @@ class Prices:
         "input_usd_per_mtok": Field(AMOUNT),
         "output_usd_per_mtok": Field(AMOUNT),
         "cached_input_usd_per_mtok": Field(AMOUNT, may_be_null=True),
+        "cache_write_usd_per_mtok": Field(AMOUNT, may_be_null=True),
         "source": Field(TEXT),
     }
 
@@ -237,7 +238,8 @@ class Prices:
         found = {}
         for instant, price in entry.items():
             check_fields(price, self._price.get, instant)
-            settled = {"source": "manual", "cached_input_usd_per_mtok": None, **price}
+            unsaid = {"cached_input_usd_per_mtok": None, "cache_write_usd_per_mtok": None}
+            settled = {"source": "manual", **unsaid, **price}
             for name, field in self._price.items():
                 if field.kind == AMOUNT and name in settled:
                     settled[name] = amount_text(settled[name], f"{instant}.{name}")

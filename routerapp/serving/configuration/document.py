@@ -13,6 +13,7 @@ from django.db import transaction
 
 from routerapp.engine.problems import Problem
 from routerapp.serving import audit
+from routerapp.serving.configuration.alerts import AlertChannels, AlertRules
 from routerapp.serving.configuration.callers import EndUsers, Keys, Teams
 from routerapp.serving.configuration.catalog import (
     Aliases,
@@ -54,6 +55,8 @@ def sections() -> tuple[Section, ...]:
         Teams(),
         EndUsers(),
         Keys(),
+        AlertChannels(),
+        AlertRules(),
         Settings(),
     )
 

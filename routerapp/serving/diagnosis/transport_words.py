@@ -45,6 +45,12 @@ def why_no_answer(trial: Trial, url: str, seconds: float) -> Finding:
             )
         case "tls_failed":
             return _tls(trial, place)
+    return _no_whole_answer(trial.problem, place, seconds)
+
+
+def _no_whole_answer(problem: str, place: Place, seconds: float) -> Finding:
+    """Connected, and then."""
+    match problem:
         case "timeout":
             return Finding(
                 "timeout",

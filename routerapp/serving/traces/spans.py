@@ -129,6 +129,7 @@ def _attempt_span(traced: TracedRequest, begin: Begin, attempt: AttemptEnd) -> S
         "gen_ai.response.finish_reasons": [attempt.finish_reason] if attempt.finish_reason else None,
         "gen_ai.response.time_to_first_chunk": None if attempt.ttft_ms is None else attempt.ttft_ms / 1000,
         **_usage(attempt),
+        "gen_ai.usage.cache_creation.input_tokens": attempt.cache_write_tokens,
         "server.address": host,
         "server.port": port,
         "http.response.status_code": attempt.http_status or None,
@@ -169,7 +170,11 @@ def _provider_name(target: TargetSecret | None, attempt: AttemptEnd) -> str:
         return attempt.provider
     if target.preset in _PROVIDER_NAMES:
         return _PROVIDER_NAMES[target.preset]
-    return attempt.provider if target.kind in ("openai", "simulated") else _PROVIDER_NAMES.get(target.kind, attempt.provider)
+    return (
+        attempt.provider
+        if target.kind in ("openai", "simulated")
+        else _PROVIDER_NAMES.get(target.kind, attempt.provider)
+    )
 
 
 def _server_of(target: TargetSecret | None) -> tuple[str | None, int | None]:

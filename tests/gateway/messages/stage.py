@@ -30,6 +30,12 @@ TOOLS = [
         "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     }
 ]
+# Writing to the prompt cache costs a quarter more than reading a prompt.
+OWN_PRICE = {
+    "input_nusd_per_mtok": 10**9,
+    "output_nusd_per_mtok": 2 * 10**9,
+    "cache_write_nusd_per_mtok": 125 * 10**7,
+}
 PNG = base64.b64encode(b"\x89PNG").decode()
 
 
@@ -65,7 +71,7 @@ def a_stage(folder: Path) -> Iterator[Stage]:
                     a_deployment("simulated"),
                     a_deployment("other", kind="openai", upstream_model="gpt-like"),
                     *(a_deployment(name, kind="openai") for name in shaky),
-                    a_deployment("own", kind="anthropic", upstream_model="claude-like"),
+                    a_deployment("own", kind="anthropic", upstream_model="claude-like", prices=[OWN_PRICE]),
                 ],
                 base_urls={name: openai.url + "/v1" for name in ("other", *shaky)} | {"own": own.url},
                 policies=[

@@ -139,6 +139,36 @@ def test_servers_that_do_not_number_their_calls() -> None:
     assert said(retold(packets)) == [("tool_use", '{"x":1}', "a", "f"), ("tool_use", "{}", "b", "g")]
 
 
+def test_servers_that_give_each_call_the_same_number() -> None:
+    first = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+    second = {"index": 0, "id": "b", "function": {"name": "g", "arguments": '{"q"'}}
+    rest = {"index": 0, "function": {"arguments": ":1}"}}
+
+    events = retold(whole(*({"tool_calls": [one]} for one in (first, second, rest)), finish="tool_calls"))
+
+    assert said(events) == [("tool_use", "{}", "a", "f"), ("tool_use", '{"q":1}', "b", "g")]
+
+
+def test_calls_without_ids_get_ids_of_their_own_and_arguments_that_are_no_text_are_kept() -> None:
+    calls = [{"function": {"name": "f", "arguments": {"x": 1}}}, {"function": {"name": "g", "arguments": "{}"}}]
+    body = {"choices": [{"index": 0, "message": {"tool_calls": calls}, "finish_reason": "tool_calls"}]}
+
+    content = json.loads(to_message(json.dumps(body).encode(), "r-1", has_thinking=False))["content"]
+    numbered = [{"index": place, **call} for place, call in enumerate(calls)]
+    streamed = said(retold(whole({"tool_calls": numbered}, finish="tool_calls")))
+
+    assert [(one["name"], one["input"]) for one in content] == [("f", {"x": 1}), ("g", {})]
+    assert [json.loads(one[1]) for one in streamed] == [{"x": 1}, {}]
+    assert [one["id"] for one in content] == [one[2] for one in streamed] == ["toolu_r-1_0", "toolu_r-1_1"]
+
+
+def test_a_chunk_with_words_is_never_taken_for_the_routers_own() -> None:
+    events = retold([chunk({"content": "kept"}, router_metadata={"a": 1}), chunk({}, "stop"), DONE])
+
+    assert said(events) == [("text", "kept")]
+    assert all(event["type"] != "router_metadata" for event in events)
+
+
 def test_a_comment_passes() -> None:
     assert MessageEvents("r", 1, has_thinking=False).feed(b": keep-alive\n\n") == b": keep-alive\n\n"
 

@@ -35,7 +35,10 @@ def test_an_upstream_of_its_own_dialect_gets_and_gives_the_same_bytes(stage):
     given = answer.json()
     cost = given["usage"].pop("cost")
     assert given == json.loads(body)
-    assert cost == pytest.approx((3_595 * 1 + 503 * 2) / 1e6)
+    assert cost == pytest.approx((2_595 * 1 + 1_000 * 1.25 + 503 * 2) / 1e6)
+    attempt = stage.records(answer.headers["request-id"])[1]
+    assert (attempt.input_tokens, attempt.cached_tokens, attempt.cache_write_tokens) == (3_595, 500, 1_000)
+    assert attempt.price.cache_write_nusd_per_mtok == 1_250_000_000
 
 
 @pytest.mark.parametrize("events", [wire.PLAIN_STREAM, wire.TOOL_STREAM, wire.THINKING_STREAM])

@@ -127,7 +127,14 @@ def _frame(content: list[Any], stop_reason: str | None, output_tokens: int) -> d
     usage = {"input_tokens": INPUT_TOKENS, "output_tokens": output_tokens}
     usage |= {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "service_tier": "standard"}
     frame = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-of-the-test", "content": content}
-    return {**frame, "stop_reason": stop_reason, "stop_sequence": None, "stop_details": None, "container": None, "usage": usage}
+    return {
+        **frame,
+        "stop_reason": stop_reason,
+        "stop_sequence": None,
+        "stop_details": None,
+        "container": None,
+        "usage": usage,
+    }
 
 
 def _stop_reason(said: Said) -> str:

@@ -74,7 +74,7 @@ def _words(fault: Fault) -> str:
     *above, name = fault.where
     place = ".".join(map(str, above))
     return {
-        "unknown": f'Invalid JSON payload received. Unknown name "{name}" at \'{place}\': Cannot find field.',
+        "unknown": f"Invalid JSON payload received. Unknown name \"{name}\" at '{place}': Cannot find field.",
         "missing": f"* {fault.path}: must be specified",
         "wrong": f"Invalid value at '{fault.path}'",
     }[fault.kind]

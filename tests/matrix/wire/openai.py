@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from openai.types import EmbeddingCreateParams
-from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming, CompletionCreateParamsStreaming
+from openai.types.chat.completion_create_params import (
+    CompletionCreateParamsNonStreaming,
+    CompletionCreateParamsStreaming,
+)
 
 from tests.matrix.wire.asked import INPUT_TOKENS, OUTPUT_TOKENS, Asked, Said, answer
 from tests.matrix.wire.server import Answer, Refusal, Request
@@ -18,6 +21,8 @@ from tests.matrix.wire.shape import Fault, fault_in
 VECTORS = ((0.25, -0.5), (1.0, 0.125))
 _USAGE = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": OUTPUT_TOKENS}
 _USAGE["total_tokens"] = INPUT_TOKENS + OUTPUT_TOKENS
+# What OpenAI's own answers and SDKs put into an assistant's message, and its server takes back without a word.
+_ECHOED = ("annotations", "parsed", "parsed_arguments")
 _FRAME = {"id": "chatcmpl-1", "created": 1_790_000_000, "model": "gpt-of-the-test", "system_fingerprint": "fp_1"}
 
 
@@ -32,7 +37,9 @@ class OpenAI:
         if path != "/chat/completions":
             raise _refusal(404, f"Invalid URL (POST {request.path})", None, None)
         is_streaming = request.body.get("stream") is True
-        body = _checked(request.body, CompletionCreateParamsStreaming if is_streaming else CompletionCreateParamsNonStreaming)
+        body = _checked(
+            request.body, CompletionCreateParamsStreaming if is_streaming else CompletionCreateParamsNonStreaming
+        )
         _check_conversation(body["messages"])
         said = answer(_asked(body))
         if is_streaming:
@@ -91,10 +98,34 @@ def _refusal(status: int, message: str, param: str | None, code: str | None) -> 
 
 
 def _checked(body: Any, shape: Any) -> dict[str, Any]:
-    fault = fault_in(body, shape)
+    fault = fault_in(_without_echo(body), shape)
     if fault is not None:
         raise _refusal(400, _words(fault), fault.path, "unknown_parameter" if fault.kind == "unknown" else None)
     return dict(body)
+
+
+def _without_echo(body: Any) -> Any:
+    def plain(message: Any) -> Any:
+        if not isinstance(message, dict) or message.get("role") != "assistant":
+            return message
+        found = {name: value for name, value in message.items() if name not in _ECHOED}
+        if isinstance(calls := found.get("tool_calls"), list):
+            found["tool_calls"] = [_without_parsed(call) for call in calls]
+        return found
+
+    return (
+        {**body, "messages": [plain(one) for one in body["messages"]]}
+        if isinstance(body.get("messages"), list)
+        else body
+    )
+
+
+def _without_parsed(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return call
+    plain = {name: value for name, value in function.items() if name not in _ECHOED}
+    return {name: value for name, value in call.items() if name != "index"} | {"function": plain}
 
 
 def _words(fault: Fault) -> str:
@@ -145,7 +176,7 @@ def _asked(body: dict[str, Any]) -> Asked:
 def _check_strict(wrapper: dict[str, Any]) -> None:
     schema = wrapper["schema"]
     if wrapper.get("strict") and schema.get("additionalProperties") is not False:
-        text = f"In context=(), 'additionalProperties' is required to be supplied and to be false."
+        text = "In context=(), 'additionalProperties' is required to be supplied and to be false."
         raise _refusal(400, f"Invalid schema for response_format '{wrapper['name']}': {text}", "response_format", None)
 
 

@@ -63,6 +63,9 @@ def serving(vendors: Mapping[str, Vendor]) -> Iterator[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body leave together: apart, each waits for the other side's acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     served: Mapping[str, Vendor]
 
     def do_POST(self) -> None:
@@ -88,6 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.wfile.flush()
 
     def _stream(self, events: tuple[bytes, ...]) -> None:
         self.send_response(200)
@@ -96,7 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for event in events:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
+            self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
 
 
 def _read(raw: bytes, headers: Mapping[str, str]) -> Any:

@@ -9,9 +9,9 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
-from typing_extensions import NotRequired, ReadOnly, Required, is_typeddict
+from typing_extensions import ReadOnly, is_typeddict
 
 _WRAPPERS = (Required, NotRequired, ReadOnly)
 _PLAIN = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
@@ -43,7 +43,9 @@ def fault_in(value: Any, hint: Any, where: tuple[str | int, ...] = ()) -> Fault 
     if origin in (Union, types.UnionType):
         return _union_fault(value, get_args(hint), where)
     if origin is Literal:
-        return None if any(value == one and type(value) is type(one) for one in get_args(hint)) else Fault(where, "wrong")
+        return (
+            None if any(value == one and type(value) is type(one) for one in get_args(hint)) else Fault(where, "wrong")
+        )
     if hint is None or hint is type(None):
         return None if value is None else Fault(where, "wrong")
     if hint in _PLAIN:

@@ -1,0 +1,113 @@
+"""An experiment from the form to the decision, in a real browser over the whole product: drawn by user, counted per arm, stopped, written down."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chromium import a_browser
+from tests.browser.watch import PASSWORD, WIDTHS, Watch
+from tests.process.product import QUICK_WORKSPACE, Product, a_product
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+# Of twelve, one arm stays without anybody once in two thousand runs.
+USERS = 12
+ASKED_EACH = 2
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory):
+    with a_product(
+        tmp_path_factory.mktemp("experiments"), SIGNALBOX_DEMO="0", SIGNALBOX_ADMIN_PASSWORD=PASSWORD
+    ) as product:
+        product.data_dir.mkdir()
+        product.run_python(QUICK_WORKSPACE)
+        product.start()
+        yield product
+        product.stop()
+
+
+@pytest.fixture
+def page(product):
+    with a_browser() as browser:
+        context = browser.new_context(base_url=product.url, viewport=WIDTHS["wide"], reduced_motion="reduce")
+        watch = Watch(context, product.url)
+        yield context.new_page()
+        context.close()
+        assert watch.problems == []
+
+
+def ask(product: Product, user: str) -> str:
+    """The model that answered this user of the default policy."""
+    body = {
+        "model": "policy/cheaper-code",
+        "user": user,
+        "messages": [{"role": "user", "content": "What is the weather?"}],
+    }
+    headers = {"Authorization": f"Bearer {product.key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{product.url}/v1/chat/completions", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return str(answer.headers["x-router-model"])
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/sign-in/")
+    page.locator("input[name=username]").fill("admin")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda address: "sign-in" not in address)
+
+
+def fill_the_form(page: Page) -> None:
+    page.goto("/policies/cheaper-code/")
+    page.get_by_role("link", name="Experiment", exact=True).last.click()
+    page.get_by_label("Name", exact=True).first.fill("Opus for everyone?")
+    expect(page.get_by_label("Slug")).to_have_value("opus-for-everyone")
+    page.get_by_label("Hypothesis").fill("Dearer, but people are happier.")
+    page.get_by_label("Rule", exact=True).select_option("default")
+    page.get_by_label("Weight", exact=True).first.fill("40")
+    expect(page.locator("[data-share]").first).to_have_text("= 44.4 %")
+    page.get_by_label("Weight", exact=True).first.fill("50")
+    page.get_by_role("button", name="Take tag:fast out").click()
+    expect(page.locator("[name='arms.1.use.pool.0']")).to_have_count(0)
+    page.locator("[name='arms.1.use.pool.add']").select_option("model:claude-opus-5-5")
+    expect(page.locator("[name='arms.1.use.pool.0']")).to_have_value("model:claude-opus-5-5")
+    expect(page.get_by_label("Slug")).to_have_value("opus-for-everyone")
+
+
+def test_create_start_count_stop_and_decide(page, product):
+    sign_in(page)
+    fill_the_form(page)
+    page.get_by_role("button", name="Make the experiment").last.click()
+    expect(page.get_by_role("heading", name="Opus for everyone?")).to_be_visible()
+    expect(page.get_by_text("not started", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("Nobody was drawn yet")).to_be_visible()
+    time.sleep(2)
+
+    models = {user: {ask(product, f"user-{user}") for _ in range(ASKED_EACH)} for user in range(USERS)}
+    assert any("claude-opus-5-5" in used for used in models.values())
+    time.sleep(1.5)
+    page.reload()
+    rows = page.get_by_role("region", name="Arms compared", exact=True).get_by_role("row")
+    expect(rows).to_have_count(3)
+    counts = [int(re.findall(r"(\d+) users?", rows.nth(place).inner_text())[0]) for place in (1, 2)]
+    assert sum(counts) == USERS and min(counts) > 0
+    assert f"{counts[0] * ASKED_EACH} assigned" in rows.nth(1).inner_text()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+    page.get_by_label("treatment", exact=True).check()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("stopped", exact=True)).to_be_visible()
+    page.get_by_label("We go on with").select_option("treatment")
+    page.get_by_label("Why").fill("Everybody was happier.")
+    page.get_by_role("button", name="Write it down").click()
+    expect(page.locator(".decision-note")).to_have_text("Everybody was happier.")
+    expect(page.get_by_role("link", name="Version 3: stopped")).to_be_visible()
+    time.sleep(2)
+    assert "claude-opus-5-5" in {ask(product, f"later-{number}") for number in range(4)}

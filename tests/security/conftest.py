@@ -1,0 +1,1 @@
+from tests.security.wiretap import wiretap as wiretap
