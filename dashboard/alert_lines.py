@@ -86,7 +86,7 @@ def incident_line(incident: AlertIncident) -> IncidentLine:
 
 def message_line(message: AlertMessage) -> MessageLine:
     if message.sent_at is not None:
-        return MessageLine(message, "sent", "ok", message.sent_at, False)
+        return MessageLine(message, "sent", "warn" if message.error else "ok", message.sent_at, False)
     if message.next_attempt_at is None:
         return MessageLine(message, "failed", "bad", None, message.channel.is_enabled)
     word = f"tried {message.attempts} of {MOST_ATTEMPTS} times" if message.attempts else "on its way"

@@ -21,7 +21,7 @@ def _whole(name: str, label: str, help_text: str) -> forms.IntegerField:
         max_value=WHOLE_NUMBERS[name],
         label=label,
         help_text=help_text,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "no limit"}),
     )
 
 

@@ -12,6 +12,7 @@ from routerapp.models import AuditEvent
 
 LONGEST = 120
 INLINE = 4
+SHORT_HASH = 12
 NUSD = "_nusd"
 
 
@@ -91,4 +92,6 @@ def _text(name: str, value: Any) -> str:
         return exact_money(value)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value) or "none"
+    if name.endswith("sha256") and isinstance(value, str):
+        return f"{value[:SHORT_HASH]}…"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -157,7 +157,8 @@ def _success(report: Report) -> Chart:
     times = [_time(point.starts_at_ms, report.step_ms) for point in report.over_time]
     points = [point.success for point in report.over_time]
     shares = [None if one.share is None else round(100 * one.share, 3) for one in points]
-    figure = figures.lines(times, {"success": shares}, {"ticksuffix": " %"}, is_from_zero=False)
+    axis = {"ticksuffix": " %", "range": _share_range(shares)}
+    figure = figures.lines(times, {"success": shares}, axis, is_from_zero=False)
     rows = tuple(
         (time, "unknown" if one.share is None else share(one.share), count(one.ok), count(one.judged))
         for time, one in zip(times, points, strict=True)
@@ -174,6 +175,13 @@ def _success(report: Report) -> Chart:
     unit = f"share of requests, per {_step(report)}"
     names = ("time", "success", "succeeded", "judged")
     return Chart("success", "Success over time", unit, finding, figure, columns, rows, exact, names)
+
+
+def _share_range(percents: Sequence[float | None]) -> list[float]:
+    """From somewhat below the worst to just above 100: nothing is drawn where no share can be."""
+    lowest = min((one for one in percents if one is not None), default=0.0)
+    span = max(1.0, 100 - lowest)
+    return [max(0.0, 100 - 1.08 * span), 100 + 0.05 * span]
 
 
 def _over_time(chart_id: str, title: str, words: str, of: Callable[[Any], Percentiles]) -> Callable[[Report], Chart]:

@@ -95,7 +95,7 @@ def _latency(report: HealthReport) -> Chart:
         worst = max(known, key=lambda point: point.latency.p95_ms or 0)
         samples = sum(point.latency.samples for point in known)
         finding = (
-            f"Slowest step: {_time(worst, report.step_ms)}, p95 {duration(worst.latency.p95_ms)}. "
+            f"Slowest: {_time(worst, report.step_ms)}, p95 {duration(worst.latency.p95_ms)}. "
             f"{plural(samples, 'sample,samples')} in all."
         )
     rows = tuple(

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from dashboard.roles import can
 from dashboard.shell import Shell
-from routerapp.models import APIKey, Deployment, LanguageModel, Policy, Provider, RoutedRequest, Rule, User
+from routerapp.models import APIKey, Deployment, Experiment, LanguageModel, Policy, Provider, RoutedRequest, Rule, User
 
 LONGEST_QUERY = 100
 MOST_OF_A_KIND = 6
@@ -113,10 +113,10 @@ def _made(request: HttpRequest, words: list[str]) -> Iterator[tuple[str, list[En
     yield "Policies", _found(Policy.objects.filter(archived_at=None), words, ("name", "slug"), _policy)
     rules = Rule.objects.filter(version__policy__archived_at=None, version__policy__live_version=F("version"))
     yield "Rules", _found(rules.select_related("version__policy"), words, ("name", "rule_id"), _rule)
+    yield "Experiments", _found(Experiment.objects.all(), words, ("name", "slug"), _experiment)
     yield "Models", _found(LanguageModel.objects.filter(archived_at=None), words, ("name", "slug", "vendor"), _model)
     deployments = Deployment.objects.filter(archived_at=None).select_related("language_model", "provider")
-    may_edit = can(request, "edit_deployment")
-    yield "Deployments", _found(deployments, words, ("name", "slug"), lambda row: _deployment(row, may_edit))
+    yield "Deployments", _found(deployments, words, ("name", "slug"), _deployment)
     yield "Providers", _found(Provider.objects.filter(archived_at=None), words, ("name", "slug"), _provider)
     if can(request, "read_keys"):
         yield "Keys", _found(APIKey.objects.filter(revoked_at=None), words, ("name", "slug"), _key)
@@ -150,10 +150,12 @@ def _model(row: LanguageModel) -> Entry:
     return Entry(row.name, reverse("dashboard:language-model-detail", args=[row.slug]), row.slug, "models")
 
 
-def _deployment(row: Deployment, may_edit: bool) -> Entry:
-    """Who may not edit it sees it on its model's page."""
-    model = reverse("dashboard:language-model-detail", args=[row.language_model.slug])
-    address = reverse("dashboard:deployment-edit", args=[row.slug]) if may_edit else model
+def _experiment(row: Experiment) -> Entry:
+    return Entry(row.name, reverse("dashboard:experiment-detail", args=[row.slug]), row.slug, "experiments")
+
+
+def _deployment(row: Deployment) -> Entry:
+    address = reverse("dashboard:deployment-detail", args=[row.slug])
     return Entry(row.name, address, f"{row.slug}, {row.provider.name}", "models")
 
 

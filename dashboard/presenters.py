@@ -71,7 +71,7 @@ WORDS: Mapping[Verdict, str] = {
     V.HEDGE_ADDED: "Asked as well if no first token has come in time",
     V.OUTPUT_CAPPED_BY_BUDGET: "Length of the answer capped by what is left of a limit",
     V.CANNOT_EXPRESS: "Cannot express part of the request",
-    V.POOL_EMPTY: "The pool names nothing that exists",
+    V.POOL_EMPTY: "Nothing in the pool could serve this request",
     V.NO_CANDIDATE: "No candidate was left",
 }
 
@@ -205,6 +205,8 @@ def _step(step: TraceStep, policy: str, book: RuleBook, strategy: str) -> Step:
     if step.stage == "rule" and step.verdict in ABOUT_A_CONDITION:
         subject = book.name(policy, step.subject)
         facts = book.reason(policy, step.subject, str(step.because.get("at", ""))) or facts
+    if step.verdict == V.POOL_EMPTY:
+        subject = book.name(policy, step.subject)
     tone = "ok" if step.verdict in GOOD else "bad" if step.verdict in BAD else ""
     stage = step.stage.replace("_", " ").capitalize()
     return Step(stage, subject, WORDS[step.verdict], facts, tone, step.verdict.value)

@@ -129,6 +129,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api",
     "OAS_VERSION": "3.0.3",
+    # Several things have a kind, each with choices of its own.
+    "ENUM_NAME_OVERRIDES": {
+        "ProviderKind": "routerapp.models.ProviderKind",
+        "AlertKind": "routerapp.models.AlertKind",
+        "AlertChannelKind": "routerapp.models.AlertChannelKind",
+    },
 }
 
 LOGGING = logging_configuration(ENVIRONMENT, os.environ)

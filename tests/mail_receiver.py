@@ -20,7 +20,7 @@ class Mail:
 
 @dataclass
 class MailReceiver:
-    """behaviour: ok, refuse_recipients, refuse, drip."""
+    """behaviour: ok, refuse_recipients, refuse_first, refuse, drip; rude_end, hang_at_end: after it has taken the mail."""
 
     port: int = 0
     behaviour: str = "ok"
@@ -54,6 +54,7 @@ class _Talk:
     def __init__(self, handler: socketserver.StreamRequestHandler, receiver: MailReceiver) -> None:
         self._handler, self._receiver = handler, receiver
         self._mail = Mail("", [], "")
+        self._refused = 0
 
     def run(self) -> None:
         if self._receiver.behaviour == "drip":
@@ -73,12 +74,24 @@ class _Talk:
         if verb.startswith("MAIL FROM:"):
             self._mail.sender = line[10:].split()[0].strip("<>")
         if verb.startswith("RCPT TO:"):
-            if self._receiver.behaviour == "refuse_recipients":
+            is_first = not self._refused and not self._mail.recipients
+            if self._receiver.behaviour == "refuse_recipients" or (
+                self._receiver.behaviour == "refuse_first" and is_first
+            ):
+                self._refused += 1
                 self._say("550 no such person")
                 return True
             self._mail.recipients.append(line[8:].strip("<>"))
-        self._say("221 bye" if verb.startswith("QUIT") else "250 ok")
-        return not verb.startswith("QUIT")
+        if verb.startswith("QUIT"):
+            return self._end()
+        self._say("250 ok")
+        return True
+
+    def _end(self) -> bool:
+        if self._receiver.behaviour == "hang_at_end":
+            self._receiver.is_over.wait(20)
+        self._say("421 go away" if self._receiver.behaviour == "rude_end" else "221 bye")
+        return False
 
     def _data(self) -> bool:
         self._say("354 go on")

@@ -10,6 +10,7 @@ from routerapp.engine.money import NUSD_PER_USD, format_usd
 
 register = template.Library()
 UNKNOWN = "unknown"
+NUSD_PLACES = 9
 
 
 @register.filter
@@ -22,10 +23,8 @@ def money(nusd: int | None) -> str:
         return "$0.00"
     if amount >= 1:
         return f"{sign}${amount.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
-    places = max(2, 2 - amount.adjusted())
-    text = f"{amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):f}".rstrip("0")
-    whole, _, rest = text.partition(".")
-    return f"{sign}${whole}.{rest.ljust(2, '0')}"
+    places = min(NUSD_PLACES, max(2, 2 - amount.adjusted()))
+    return f"{sign}${amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):f}"
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -78,7 +79,12 @@ def repricing(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("dashboard:repricing-job", job_id=job.pk)
     recent = Job.objects.filter(kind__in=(PREVIEW, APPLY)).order_by("-pk")[:10]
-    context = {"form": form, "recent": recent, "banner": unpriced_banner()}
+    context = {
+        "form": form,
+        "recent": recent,
+        "banner": unpriced_banner(),
+        "has_deployments": Deployment.objects.exists(),
+    }
     return render_page(request, "dashboard/models/repricing.html", context, status=422 if form.is_bound else 200)
 
 
@@ -137,13 +143,16 @@ def _import(request: HttpRequest) -> HttpResponse:
     return redirect(reverse("dashboard:price-import"))
 
 
+def _group(rows: Iterable[Any], state: str, title: str) -> dict[str, Any]:
+    return {"state": state, "title": title, "rows": [row for row in rows if row.state == state]}
+
+
 def _import_page(request: HttpRequest, problem: str = "", chosen: dict[str, str] | None = None) -> HttpResponse:
     rows = compare_prices(timezone.now())
     context = {
-        "groups": [
-            {"state": state, "title": title, "rows": [row for row in rows if row.state == state]}
-            for state, title in ((NEW, "Unpriced here, listed there"), (DIFFERS, "Different"), (SAME, "The same"))
-        ],
+        "groups": [_group(rows, NEW, "Unpriced here, listed there"), _group(rows, DIFFERS, "Different")],
+        "same": _group(rows, SAME, "The same"),
+        "can_take": any(row.state != SAME for row in rows),
         "unmatched": [row for row in rows if row.state == UNMATCHED],
         "has_rows": bool(rows),
         "source": package_source(),

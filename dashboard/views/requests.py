@@ -36,8 +36,8 @@ def request_list(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             page = list_requests(form.filters(), _sort(form), request.GET.get("cursor") or None)
-        except BadCursor as error:
-            problem = str(error)
+        except BadCursor:
+            problem = "This page of the list does not exist."
     is_valid = form.is_valid() and not problem
     context = _list_context(request, form, page) | {"problem": problem, "seen": seen}
     return render_page(request, LIST, context, fragments={"results", "rows"}, status=200 if is_valid else 422)

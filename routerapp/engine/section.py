@@ -12,7 +12,13 @@ from routerapp.engine.problems import Problem
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    """Whether it is one that a float can hold; whole numbers of any length come out of JSON."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from routerapp.gateway.call import Call
 from routerapp.gateway.chat import explained
 from routerapp.gateway.disconnect import CancelWhenGone
 from routerapp.gateway.extras import EXTRA_FIELDS, parse_extras
-from routerapp.gateway.json_guard import bad_request, decode_any, decode_fields
+from routerapp.gateway.json_guard import bad_request, check_readable, decode_any, decode_fields
 from routerapp.gateway.requests import NO_EXTRAS, read_flag, read_model, read_whole
 from routerapp.serving.serve_chat import serve_chat
 from routerapp.serving.served import Refused
@@ -49,6 +49,7 @@ def parse_embeddings(body: bytes, headers: Mapping[str, str]) -> Chat:
         raise bad_request("invalid_value", "Embeddings are not streamed.", "stream")
     read_whole(fields, "dimensions", 1, MAX_DIMENSIONS)
     _check_encoding(fields)
+    check_readable(fields, ("input",))
     texts, token_inputs = _inputs(fields)
     content: Any = texts[0] if len(texts) == 1 else [{"type": "text", "text": text} for text in texts]
     return Chat(

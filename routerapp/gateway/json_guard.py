@@ -6,6 +6,7 @@ msgspec itself refuses NaN, Infinity and other malformed text; of duplicate keys
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -45,6 +46,13 @@ def decode_any(raw: bytes, name: str) -> Any:
         return msgspec.json.decode(raw)
     except (ValueError, RecursionError) as error:
         raise malformed(error, name) from None
+
+
+def check_readable(fields: Mapping[str, msgspec.Raw], read: Collection[str] = ()) -> None:
+    """Members that nobody has read yet hold values at least, no number beyond every range: an adapter may have to translate them."""
+    for name, raw in fields.items():
+        if name not in read:
+            decode_any(raw, name)
 
 
 def malformed(error: Exception, name: str | None = None) -> Refused:

@@ -12,7 +12,7 @@ import msgspec
 
 from routerapp.engine.chat import Chat, RouterExtras
 from routerapp.gateway.extras import EXTRA_FIELDS, parse_extras
-from routerapp.gateway.json_guard import bad_request, decode_any, decode_fields, malformed
+from routerapp.gateway.json_guard import bad_request, check_readable, decode_any, decode_fields, malformed
 
 MAX_MESSAGES = 2_000
 MAX_CHOICES = 8
@@ -23,6 +23,7 @@ NO_EXTRAS = RouterExtras()
 _messages_decoder = msgspec.json.Decoder(list[dict[str, Any]])
 _NUMBERS = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
 _integers = ("max_tokens", "max_completion_tokens")
+_READ_BELOW = frozenset({"messages", "tools"})
 
 
 def parse_chat(body: bytes, headers: Mapping[str, str]) -> Chat:
@@ -31,8 +32,9 @@ def parse_chat(body: bytes, headers: Mapping[str, str]) -> Chat:
     extras = parse_extras(fields) if not EXTRA_FIELDS.isdisjoint(fields) else NO_EXTRAS
     is_streaming = read_flag(fields, "stream")
     check_numbers(fields, _NUMBERS)
-    max_tokens, max_completion = (read_whole(fields, name, 1, 10_000_000) for name in _integers)
+    limits = [read_whole(fields, name, 1, 10_000_000) for name in _integers]
     read_whole(fields, "n", 1, MAX_CHOICES)
+    check_readable(fields, _READ_BELOW)
     return Chat(
         requested_model=read_model(fields),
         fields={name: bytes(raw) for name, raw in fields.items() if name not in EXTRA_FIELDS},
@@ -40,7 +42,8 @@ def parse_chat(body: bytes, headers: Mapping[str, str]) -> Chat:
         tools=_tools(fields),
         is_streaming=is_streaming,
         wants_stream_usage=is_streaming and _wants_usage(fields),
-        max_tokens=max_completion if max_completion is not None else max_tokens,
+        # Both names go upstream, and which of them counts there is the upstream's to say: only the larger one is a limit.
+        max_tokens=max((one for one in limits if one is not None), default=None),
         response_format=_response_format(fields),
         extras=extras,
         headers=headers,

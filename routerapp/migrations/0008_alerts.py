@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100)),
                 ('kind', models.CharField(choices=[('webhook', 'Webhook'), ('email', 'E-mail')], max_length=10)),
                 ('address', models.CharField(max_length=500)),
+                ('address_ciphertext', models.TextField(blank=True, editable=False)),
                 ('ciphertext', models.TextField(blank=True, editable=False)),
                 ('is_enabled', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

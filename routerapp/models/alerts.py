@@ -17,12 +17,16 @@ class AlertChannelKind(models.TextChoices):
 
 
 class AlertChannel(models.Model):
-    """address: a URL or e-mail addresses. ciphertext: the secret that signs webhooks, write-only."""
+    """address: e-mail addresses, or as much of a webhook's as people may see; address_ciphertext: the whole of that.
+
+    ciphertext: the secret that signs webhooks, write-only.
+    """
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=10, choices=AlertChannelKind)
     address = models.CharField(max_length=500)
+    address_ciphertext = models.TextField(blank=True, editable=False)
     ciphertext = models.TextField(blank=True, editable=False)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

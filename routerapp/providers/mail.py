@@ -38,11 +38,13 @@ class Relay:
 @dataclass(frozen=True, slots=True)
 class Mailing:
     """problem: empty when the relay took it; else address_refused, name_unknown, connect_refused, unreachable, tls_failed, no_tls,
-    login_refused, recipients_refused, refused, timeout or broke_off. detail may quote the relay.
+    login_refused, recipients_refused, refused, timeout or broke_off. detail may quote the relay. left_out: the recipients it refused
+    of a message it took for the others.
     """
 
     problem: str = ""
     detail: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class _NoTls(Exception):
@@ -67,8 +69,8 @@ def send_mail(
     if thread.is_alive():
         # Ends the thread at its next read, however slowly the other side drips.
         job.hang_up()
-        return Mailing("timeout")
-    return job.mailing
+        return job.taken or Mailing("timeout")
+    return job.taken or job.mailing
 
 
 @dataclass(slots=True)
@@ -81,12 +83,13 @@ class _Job:
     lookup: Lookup
     tls: ssl.SSLContext
     mailing: Mailing = Mailing("broke_off")
+    # Set once the relay has said yes to the message. However the talk ends after that, sending again would be a second mail.
+    taken: Mailing | None = None
     socket: socket.socket | None = None
 
     def run(self) -> None:
         try:
             self._send()
-            self.mailing = Mailing()
         except Exception as problem:  # whatever it was, the person who asked wants to read it
             code, detail = _explained(problem)
             self.mailing = Mailing(code, str(detail)[:_LARGEST_DETAIL])
@@ -112,7 +115,7 @@ class _Job:
                 raise _NoTls
             if relay.username:
                 client.login(relay.username, relay.password)
-            client.send_message(self.message, to_addrs=list(self.recipients))
+            self.taken = Mailing(left_out=tuple(client.send_message(self.message, to_addrs=list(self.recipients))))
 
 
 def _client(job: _Job, addresses: Sequence[str]) -> smtplib.SMTP:

@@ -70,7 +70,9 @@ class Collector:
         from opentelemetry.proto.common.v1 import common_pb2
         from opentelemetry.proto.trace.v1 import trace_pb2
 
-        self._service, self._common, self._trace = trace_service_pb2, common_pb2, trace_pb2
+        self._service, self._common = trace_service_pb2, common_pb2
+        # Its stubs know enumerations only by types of their own, which do not exist while running.
+        self._trace: Any = trace_pb2
         self._url = url
         self._headers = {**headers, "content-type": "application/x-protobuf"}
         self._client = control_client(guard, timeout)

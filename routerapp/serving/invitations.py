@@ -71,6 +71,7 @@ def make_password_link(username: str, *, by: Actor) -> NewInvitation:
 @transaction.atomic
 def withdraw(invitation_id: int, *, by: Actor) -> Invitation:
     require(by, "edit_people")
+    lock_installation_for(by, "edit_people")
     row = find(open_invitations(), "open invitation", pk=invitation_id)
     row.withdrawn_at = timezone.now()
     row.save(update_fields=["withdrawn_at"])

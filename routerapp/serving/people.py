@@ -44,6 +44,7 @@ def create_user(
     username: str, *, role: str, by: Actor, password: str | None = None, email: str = "", team: str | None = None
 ) -> NewUser:
     require(by, "edit_people")
+    lock_installation_for(by, "edit_people")
     made_up = None if password else secrets.token_urlsafe(12)
     user = User(username=checked_name(username), email=checked_email(email), role=role_within(role, by))
     user.must_change_password = made_up is not None

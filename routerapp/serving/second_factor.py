@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from routerapp.models import RecoveryCode, SecondFactor, User
 from routerapp.serving import audit
-from routerapp.serving.changes import find
+from routerapp.serving.changes import find, lock_installation_for
 from routerapp.serving.permissions import Actor, require
 from routerapp.serving.recovery_codes import replace_codes, use_code
 from routerapp.serving.refusals import Invalid, invalid
@@ -110,6 +110,7 @@ def new_recovery_codes(user: User, code: str, *, by: Actor, device: str | None) 
 def reset_second_factor(username: str, *, by: Actor, reason: str = "") -> User:
     """For somebody who lost theirs; ends their sessions. One's own is switched off instead, by password and code."""
     require(by, "edit_people")
+    lock_installation_for(by, "edit_people")
     user = find(User.objects.all(), "user", username=username)
     if by.kind == "user" and by.name == user.username:
         raise invalid("", "your_own", "Switch your own second factor off on the account page.")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from routerapp.models import SignInSession, User
 from routerapp.serving import audit
-from routerapp.serving.changes import find
+from routerapp.serving.changes import find, lock_installation_for
 from routerapp.serving.permissions import Actor, require
 from routerapp.serving.refusals import Invalid, invalid
 
@@ -33,6 +33,7 @@ def open_sessions(user: User) -> list[SignInSession]:
 def sign_out_everywhere(username: str, *, by: Actor) -> int:
     """An admin's: the person must sign in again in every browser."""
     require(by, "edit_people")
+    lock_installation_for(by, "edit_people")
     user = find(User.objects.all(), "user", username=username)
     ended = end_sessions(user)
     audit.record(by, "sign_out_everywhere", f"user:{username}", after={"sessions": ended})

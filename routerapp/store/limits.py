@@ -108,6 +108,8 @@ class CallerLimits:
         shortage = self.shortage(grant, nusd, tokens, now_ms)
         if shortage is not None:
             return shortage
+        if not grant.is_open:
+            self._reopen(grant, now_ms)
         minute = self._moment.minute
         more = max(0, nusd - grant.nusd)
         more_tokens = max(0, tokens - (grant.tokens if grant.token_minute == minute else 0))
@@ -173,6 +175,13 @@ class CallerLimits:
             self.release(grant)
             swept += 1
         return swept
+
+    def _reopen(self, grant: Grant, now_ms: int) -> None:
+        """A clock that jumped forward made it look vanished, and yet it goes on."""
+        grant.is_open, grant.at_ms = True, now_ms
+        self._grants[id(grant)] = grant
+        for _, usage, _ in grant.subjects:
+            usage.in_flight += 1
 
     def spend_left(self, subjects: Sequence[Subject], now_ms: int) -> int | None:
         """The least any subject has left of its day or month, never below zero; None where none has such a limit."""

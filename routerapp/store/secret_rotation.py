@@ -45,6 +45,7 @@ CIPHERTEXTS = (
     Ciphertexts(Credential, "ciphertext", secrets.CREDENTIAL),
     Ciphertexts(SecondFactor, "ciphertext", secrets.SECOND_FACTOR),
     Ciphertexts(AlertChannel, "ciphertext", secrets.ALERT_CHANNEL),
+    Ciphertexts(AlertChannel, "address_ciphertext", secrets.ALERT_ADDRESS),
     Ciphertexts(InstallationState, "canary", secrets.CANARY),
 )
 

@@ -23,6 +23,7 @@ from routerapp.root_secret import RootSecret, derive_key
 CREDENTIAL = "provider-credential"
 SECOND_FACTOR = "second-factor"
 ALERT_CHANNEL = "alert-channel"
+ALERT_ADDRESS = "alert-address"
 API_KEY = "api-key"
 CANARY = "canary"
 SHA256_BLOCK_BYTES = 64

@@ -151,7 +151,8 @@ def test_an_alert_fires_is_told_once_closes_and_is_told_once(page, product, rece
     page.goto("/alerts/")
     incident = page.locator("#open li").filter(has_text="Shaky fails")
     expect(incident).to_contain_text("100 % of requests of model shaky-model failed within 1 minute")
-    expect(page.locator(".nav-badge")).to_contain_text("1")
+    # The provider may be down besides, by a rule every installation starts with.
+    expect(page.locator(".nav-badge")).to_contain_text(str(page.locator("#open li").count()))
     incident.get_by_role("link", name="These requests").click()
     expect(page.get_by_role("heading", name="Requests", level=1)).to_be_visible()
     expect(page.locator("tbody tr")).to_have_count(FAILED)

@@ -37,92 +37,96 @@ class Echoing:
     seen: list[str] = field(default_factory=list)
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """One method for each way of telling. echoing: where what came in is kept, given by the server's own subclass."""
+
+    echoing: Echoing
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._json(200, {"object": "list", "data": [{"id": self._sent()}, {"id": "echo-1"}]})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode("utf-8", "replace")
+        found = re.search(r"echo: (\w+)", body)
+        way = found[1] if found else "answer"
+        self.echoing.seen.append(f"{self.path} {self._sent()}")
+        getattr(self, f"_{way}", self._status)(way)
+
+    def _sent(self) -> str:
+        """The values of what came in, without the names, so that no rule about names can hide them."""
+        credentials = [v for n, v in self.headers.items() if n.lower() in ("authorization", "x-api-key", "api-key")]
+        return " ".join(credentials)
+
+    def _document(self, text: str) -> dict[str, object]:
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        return {"id": text[-60:], "object": "chat.completion", "model": text, "choices": [choice], "usage": USAGE}
+
+    def _answer(self, way: str) -> None:
+        self._json(200, self._document(f"You sent {self._sent()}"))
+
+    def _headers(self, way: str) -> None:
+        self._json(200, self._document("ok"), **{"x-request-id": self._sent(), "x-echo": self._sent()})
+
+    def _status(self, way: str) -> None:
+        error = {"message": f"Wrong key: {self._sent()}", "type": "invalid", "code": self._sent()}
+        self._json(int(way), {"error": error}, **{"x-request-id": self._sent()})
+
+    def _redirect(self, way: str) -> None:
+        self._json(302, {}, location=f"http://127.0.0.1:9/?key={self._sent().replace(' ', '')}")
+
+    def _html(self, way: str) -> None:
+        self._bytes(200, f"<html>{self._sent()}</html>".encode(), "text/html")
+
+    def _broken(self, way: str) -> None:
+        self._bytes(200, f'{{"id": "{self._sent()}", "choices": "{self._sent()}"'.encode(), "application/json")
+
+    def _stream(self, way: str) -> None:
+        self._events([self._event(f"You sent {self._sent()}"), b"data: [DONE]\n\n"])
+
+    def _cut(self, way: str) -> None:
+        whole = self._event(f"You sent {self._sent()}")
+        at = whole.index(self._sent().encode()) + len(self._sent()) - 9
+        self._events([whole[:at], whole[at:], b"data: [DONE]\n\n"])
+
+    def _midstream(self, way: str) -> None:
+        error = json.dumps({"error": {"message": f"overloaded, {self._sent()}", "code": 500}})
+        self._events([self._event("one"), f"data: {error}\n\n".encode()])
+
+    def _event(self, text: str) -> bytes:
+        delta = {"index": 0, "delta": {"content": text}, "finish_reason": "stop"}
+        return b"data: " + json.dumps({"id": text[-60:], "model": text, "choices": [delta]}).encode() + b"\n\n"
+
+    def _events(self, pieces: list[bytes]) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.flush()
+            threading.Event().wait(0.05)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _json(self, status: int, document: object, **headers: str) -> None:
+        self._bytes(status, json.dumps(document).encode(), "application/json", **headers)
+
+    def _bytes(self, status: int, content: bytes, kind: str, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"content-type": kind, "content-length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
 @contextmanager
 def echoing_upstream() -> Iterator[Echoing]:
     echoing = Echoing()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._json(200, {"object": "list", "data": [{"id": self._sent()}, {"id": "echo-1"}]})
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode("utf-8", "replace")
-            found = re.search(r"echo: (\w+)", body)
-            way = found[1] if found else "answer"
-            echoing.seen.append(f"{self.path} {self._sent()}")
-            getattr(self, f"_{way}", self._status)(way)
-
-        def _sent(self) -> str:
-            """The values of what came in, without the names, so that no rule about names can hide them."""
-            credentials = [v for n, v in self.headers.items() if n.lower() in ("authorization", "x-api-key", "api-key")]
-            return " ".join(credentials)
-
-        def _document(self, text: str) -> dict[str, object]:
-            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-            return {"id": text[-60:], "object": "chat.completion", "model": text, "choices": [choice], "usage": USAGE}
-
-        def _answer(self, way: str) -> None:
-            self._json(200, self._document(f"You sent {self._sent()}"))
-
-        def _headers(self, way: str) -> None:
-            self._json(200, self._document("ok"), **{"x-request-id": self._sent(), "x-echo": self._sent()})
-
-        def _status(self, way: str) -> None:
-            error = {"message": f"Wrong key: {self._sent()}", "type": "invalid", "code": self._sent()}
-            self._json(int(way), {"error": error}, **{"x-request-id": self._sent()})
-
-        def _redirect(self, way: str) -> None:
-            self._json(302, {}, location=f"http://127.0.0.1:9/?key={self._sent().replace(' ', '')}")
-
-        def _html(self, way: str) -> None:
-            self._bytes(200, f"<html>{self._sent()}</html>".encode(), "text/html")
-
-        def _broken(self, way: str) -> None:
-            self._bytes(200, f'{{"id": "{self._sent()}", "choices": "{self._sent()}"'.encode(), "application/json")
-
-        def _stream(self, way: str) -> None:
-            self._events([self._event(f"You sent {self._sent()}"), b"data: [DONE]\n\n"])
-
-        def _cut(self, way: str) -> None:
-            whole = self._event(f"You sent {self._sent()}")
-            at = whole.index(self._sent().encode()) + len(self._sent()) - 9
-            self._events([whole[:at], whole[at:], b"data: [DONE]\n\n"])
-
-        def _midstream(self, way: str) -> None:
-            error = json.dumps({"error": {"message": f"overloaded, {self._sent()}", "code": 500}})
-            self._events([self._event("one"), f"data: {error}\n\n".encode()])
-
-        def _event(self, text: str) -> bytes:
-            delta = {"index": 0, "delta": {"content": text}, "finish_reason": "stop"}
-            return b"data: " + json.dumps({"id": text[-60:], "model": text, "choices": [delta]}).encode() + b"\n\n"
-
-        def _events(self, pieces: list[bytes]) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/event-stream")
-            self.send_header("transfer-encoding", "chunked")
-            self.end_headers()
-            for piece in pieces:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                self.wfile.flush()
-                threading.Event().wait(0.05)
-            self.wfile.write(b"0\r\n\r\n")
-
-        def _json(self, status: int, document: object, **headers: str) -> None:
-            self._bytes(status, json.dumps(document).encode(), "application/json", **headers)
-
-        def _bytes(self, status: int, content: bytes, kind: str, **headers: str) -> None:
-            self.send_response(status)
-            for name, value in {"content-type": kind, "content-length": str(len(content)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            return None
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"echoing": echoing}))
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     echoing.url = f"http://127.0.0.1:{server.server_port}"

@@ -85,13 +85,15 @@ def test_a_sticky_unit_stays_where_it_was_answered_and_moves_when_that_goes(rout
 
 
 def test_fastest_leaves_a_deployment_that_slows_down(router):
-    slow = "edit_deployment('{}', {{'simulation': {{**quick, 'ttft_ms': {{'p50': 250, 'p95': 260}}}}}}, by=SYSTEM)"
+    slow = "edit_deployment('{}', {{'simulation': {{**quick, 'ttft_ms': {{'p50': {}, 'p95': {}}}}}}}, by=SYSTEM)"
     name = router.publish("fastest", {"pool": pool("alpha", "beta"), "strategy": {"kind": "fastest"}})
-    router.change(slow.format("alpha"))
+    router.change(slow.format("alpha", 250, 260))
     router.count(name, 30)
     assert router.count(name, 20)["beta"] >= 15
 
-    router.change("edit_deployment('alpha', {'simulation': quick}, by=SYSTEM)\n" + slow.format("beta"))
+    # Clearly slower than alpha is remembered to be, also where a busy machine has added to that.
+    slower = slow.format("beta", 900, 910)
+    router.change("edit_deployment('alpha', {'simulation': quick}, by=SYSTEM)\n" + slower)
     router.count(name, 40)
     assert router.count(name, 20)["alpha"] >= 15
     router.change("edit_deployment('beta', {'simulation': quick}, by=SYSTEM)")

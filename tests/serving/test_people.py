@@ -3,7 +3,7 @@ from django.test import Client
 from django.utils import timezone
 
 from routerapp.models import AuditEvent, Invitation, SecondFactor, User
-from routerapp.serving import invitations, manage_keys, people, sessions
+from routerapp.serving import invitations, manage_keys, people, second_factor, sessions
 from routerapp.serving.edit_teams import archive_team
 from routerapp.serving.permissions import Actor, NotAllowed
 from routerapp.serving.refusals import Invalid
@@ -182,7 +182,7 @@ def test_nobody_changes_their_own_role_or_locks_themselves_out() -> None:
 @pytest.mark.parametrize("loss", [{"is_active": False}, {"role": "editor"}])
 def test_who_lost_the_role_while_waiting_for_the_lock_changes_nothing(loss: dict[str, object]) -> None:
     """Two admins lock each other at once: the second had been let in before, and waited."""
-    ada, grace = a_user("ada", role="admin"), a_user("grace", role="admin")
+    ada, grace = a_user("admin", username="ada"), a_user("admin", username="grace")
     as_asked = Actor("ada", "user", "admin")
     User.objects.filter(pk=ada.pk).update(**loss)
 
@@ -191,7 +191,11 @@ def test_who_lost_the_role_while_waiting_for_the_lock_changes_nothing(loss: dict
         lambda: people.set_role("grace", "viewer", by=as_asked),
         lambda: invitations.invite("backdoor", role="admin", by=as_asked),
         lambda: invitations.make_password_link("grace", by=as_asked),
+        lambda: people.create_user("backdoor", role="admin", by=as_asked),
         lambda: manage_keys.create_key("backdoor", by=as_asked),
+        lambda: sessions.sign_out_everywhere("grace", by=as_asked),
+        lambda: second_factor.reset_second_factor("grace", by=as_asked),
+        lambda: invitations.withdraw(1, by=as_asked),
     ):
         with pytest.raises(NotAllowed):
             write()
@@ -199,6 +203,7 @@ def test_who_lost_the_role_while_waiting_for_the_lock_changes_nothing(loss: dict
     grace.refresh_from_db()
     assert (grace.is_active, grace.role) == (True, "admin")
     assert not Invitation.objects.exists()
+    assert not User.objects.filter(username="backdoor").exists()
 
 
 def test_nobody_is_put_into_an_archived_team() -> None:

@@ -1,6 +1,6 @@
 """Where alerts are told: webhooks and e-mail addresses. Made, changed, tried, given another secret, taken away; each audited.
 
-A webhook's address may itself be a secret (chat tools put one into the path), so it is shown and audited by its host alone.
+A webhook's address may itself be a secret (chat tools put one into the path), so it is kept sealed, shown and audited by its host alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from routerapp.serving.alerts.delivery import Delivery, deliver, pack_test
 from routerapp.serving.alerts.delivery_words import NO_SMTP
 from routerapp.serving.alerts.names import checked_name, new_slug
 from routerapp.serving.alerts.outbox import Send
+from routerapp.serving.alerts.receiver import set_receiver
 from routerapp.serving.changes import assign, changing, find
 from routerapp.serving.diagnosis.transport_words import Place
 from routerapp.serving.permissions import Actor, require
@@ -37,7 +38,7 @@ SWITCHED_OFF = "The channel was switched off before this was sent."
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """words: that it was taken, or what is wrong and what to do."""
+    """words: that it was taken and who was left out, or what is wrong and what to do."""
 
     __test__ = False
     is_taken: bool
@@ -55,7 +56,7 @@ def add_channel(kind: str, fields: Mapping[str, Any], secret: str = "", *, by: A
         row = AlertChannel(slug=new_slug(slug, name, AlertChannel.objects.all(), "channel"), kind=kind)
         if secret:
             row.ciphertext = _sealed(row, secret)
-        assign(row, {"address": "", **_checked(kind, {**fields, "name": name})}, FIELDS)
+        _assign(row, {"address": "", **_checked(kind, {**fields, "name": name})})
         change.subject, change.after = subject_of(row), _values(row)
     return row
 
@@ -66,7 +67,7 @@ def edit_channel(slug: str, fields: Mapping[str, Any], *, by: Actor) -> AlertCha
         row = find_channel(slug)
         change.before = _values(row)
         was = Place(row.address)
-        assign(row, _checked(row.kind, fields), FIELDS)
+        _assign(row, _checked(row.kind, fields))
         now = Place(row.address)
         if row.ciphertext and (was.scheme, was.host, was.port) != (now.scheme, now.host, now.port):
             # It was given for the old receiver.
@@ -106,7 +107,7 @@ def send_test_message(slug: str, *, by: Actor, send: Send = deliver) -> TestResu
     delivery = parcel if isinstance(parcel, Delivery) else send(parcel)
     audit.record(by, "test_alert_channel", subject_of(row), after={"was_taken": delivery.is_taken})
     if delivery.is_taken:
-        return TestResult(True, f"{shown_address(row)} has taken the test message.")
+        return TestResult(True, f"{shown_address(row)} has taken the test message. {delivery.words}".strip())
     return TestResult(False, delivery.words)
 
 
@@ -116,10 +117,7 @@ def find_channel(slug: str) -> AlertChannel:
 
 def shown_address(row: AlertChannel) -> str:
     """What people may see of it."""
-    if row.kind == AlertChannelKind.EMAIL:
-        return row.address
-    place = Place(row.address)
-    return f"{place.scheme}://{place.host}{'' if place.port in (80, 443) else f':{place.port}'}/…"
+    return row.address
 
 
 def subject_of(row: AlertChannel) -> str:
@@ -145,6 +143,14 @@ def _checked(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(checked.get("is_enabled", True), bool):
         raise invalid("is_enabled", "not_a_boolean", "This is true or false.")
     return checked
+
+
+def _assign(row: AlertChannel, checked: Mapping[str, Any]) -> None:
+    fields = dict(checked)
+    if "address" in fields:
+        set_receiver(row, fields["address"])
+        fields |= {"address": row.address, "address_ciphertext": row.address_ciphertext}
+    assign(row, fields, (*FIELDS, "address_ciphertext"))
 
 
 def _address(kind: str, text: Any) -> str:

@@ -19,7 +19,8 @@ from routerapp.models import AlertChannel, AlertChannelKind, AlertIncident, Aler
 from routerapp.providers.egress import EgressGuard
 from routerapp.providers.mail import Relay, send_mail
 from routerapp.providers.trial import Call, try_call
-from routerapp.serving.alerts.delivery_words import NO_SMTP, UNREADABLE, mail_words, webhook_words
+from routerapp.serving.alerts.delivery_words import NO_SMTP, UNREADABLE, left_out_words, mail_words, webhook_words
+from routerapp.serving.alerts.receiver import receiver_of
 from routerapp.serving.alerts.signature import SIGNATURE_HEADER, sign
 from routerapp.serving.alerts.words import incident_words
 from routerapp.smtp_settings import SmtpSettings
@@ -31,7 +32,7 @@ TEST = "test"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """words: what is wrong and what to do, for people; empty when the other side has taken it."""
+    """words: what is wrong and what to do, for people; of a message that was taken, who was left out of it."""
 
     is_taken: bool
     words: str = ""
@@ -106,15 +107,18 @@ def _mail(parcel: Parcel, guard: EgressGuard) -> Delivery:
     message.set_content(f"{parcel.document['text']}\n\n{parcel.document['url']}\n")
     relay = Relay(smtp.host, smtp.port, smtp.is_tls, smtp.username, smtp.password)
     mailing = send_mail(message, recipients, relay, guard, SECONDS)
-    return Delivery(True) if not mailing.problem else Delivery(False, mail_words(mailing, relay))
+    if mailing.problem:
+        return Delivery(False, mail_words(mailing, relay))
+    return Delivery(True, left_out_words(mailing, relay))
 
 
 def _sealed(channel: AlertChannel, key: str, title: str, document: dict[str, Any]) -> Parcel | Delivery:
     try:
         secret = decrypt(ALERT_CHANNEL, channel.slug, channel.ciphertext) if channel.ciphertext else ""
+        address = receiver_of(channel)
     except SecretRefused:
         return Delivery(False, UNREADABLE)
-    return Parcel(channel.kind, channel.address, key, title, document["text"], document, secret)
+    return Parcel(channel.kind, address, key, title, document["text"], document, secret)
 
 
 def _incident(incident: AlertIncident) -> dict[str, Any]:

@@ -62,3 +62,10 @@ def mail_words(mailing: Mailing, relay: Relay) -> str:
         "timeout": f"{relay.host} was too slow to take the message.",
     }
     return words.get(mailing.problem, f"{relay.host} broke the connection before it had taken the message.")
+
+
+def left_out_words(mailing: Mailing, relay: Relay) -> str:
+    """Of a message that was taken for some of its recipients; empty when it was for all."""
+    if not mailing.left_out:
+        return ""
+    return f"{relay.host} refuses {', '.join(mailing.left_out)}; the others got it. Correct the channel's addresses."

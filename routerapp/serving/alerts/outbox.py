@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from routerapp.models import AlertMessage, Job
+from routerapp.models import AlertChannel, AlertMessage, Job
 from routerapp.serving.alerts.delivery import Delivery, Parcel, deliver, pack
 from routerapp.serving.alerts.incidents import CLOSED, OPENED
 from routerapp.store import jobs
@@ -54,7 +54,7 @@ def send_due(
     while sent + failed < MOST_IN_ONE_JOB and (claims := claim_due(clock())):
         for claim, delivery in zip(claims, _send_all(claims, send), strict=True):
             if delivery.is_taken:
-                mark_sent(claim, clock())
+                mark_sent(claim, clock(), delivery.words)
                 sent += 1
             else:
                 mark_failed(claim, delivery.words, clock())
@@ -79,14 +79,15 @@ def has_due(now: datetime) -> bool:
     return _due(now).exists()
 
 
-def mark_sent(claim: Claim, now: datetime) -> bool:
-    """True when this sender still held the claim."""
-    return bool(_held(claim).update(sent_at=now, next_attempt_at=None, error=""))
+def mark_sent(claim: Claim, now: datetime, words: str = "") -> bool:
+    """True when this sender still held the claim. words: who was left out, if somebody was."""
+    return bool(_held(claim).update(sent_at=now, next_attempt_at=None, error=words[:300]))
 
 
 def mark_failed(claim: Claim, words: str, now: datetime) -> bool:
-    """Another try later, or none when there were enough: then the message shows as failed."""
-    is_last = claim.attempt >= MOST_ATTEMPTS
+    """Another try later; none when there were enough or the channel is off by now: then the message shows as failed."""
+    is_off = not AlertChannel.objects.filter(pk=claim.message.channel_id, is_enabled=True).exists()
+    is_last = is_off or claim.attempt >= MOST_ATTEMPTS
     return bool(
         _held(claim).update(error=words[:300], next_attempt_at=None if is_last else now + wait_after(claim.attempt))
     )
@@ -94,7 +95,7 @@ def mark_failed(claim: Claim, words: str, now: datetime) -> bool:
 
 def wait_after(attempt: int) -> timedelta:
     """30 s, 1 min, 2 min … an hour."""
-    return min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1))
+    return min(LONGEST_WAIT, FIRST_WAIT * (1 << attempt - 1))
 
 
 def failed_messages() -> QuerySet[AlertMessage]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from routerapp.engine.problems import Problem
 from routerapp.models import (
     AlertChannel,
     AlertKind,
@@ -109,7 +110,7 @@ def subject_of(row: AlertRule) -> str:
 def _set(row: AlertRule, fields: Mapping[str, Any]) -> None:
     given = dict(fields)
     channels = _channels(given.pop("channels")) if "channels" in given else None
-    problems = []
+    problems: list[Problem] = []
     for name in tuple(given):
         check = _CHECKS.get(name)
         try:

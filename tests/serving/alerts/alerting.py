@@ -44,9 +44,10 @@ def a_rule(kind: str = "error_share", channels: tuple[AlertChannel, ...] = (), *
 
 def a_channel(address: str = "https://hooks.example.org/services/T0/secret", **fields: Any) -> AlertChannel:
     number = next(_ids)
-    return AlertChannel.objects.create(
-        slug=f"channel-{number}", address=address, **{"name": f"Channel {number}", "kind": "webhook", **fields}
-    )
+    row = AlertChannel(slug=f"channel-{number}", **{"name": f"Channel {number}", "kind": "webhook", **fields})
+    set_receiver(row, address)
+    row.save()
+    return row
 
 
 def clock_at(now: datetime) -> Callable[[], datetime]:

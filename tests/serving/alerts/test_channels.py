@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from email import message_from_string, policy
 
 import pytest
@@ -201,6 +202,28 @@ def test_a_mail_server_that_refuses_is_quoted_short(mail, monkeypatch, behaviour
     found = send_test_message(row.slug, by=ADMIN)
 
     assert not found.is_taken and words in found.words
+
+
+@pytest.mark.parametrize("behaviour", ["rude_end", "hang_at_end"])
+def test_a_mail_that_was_taken_is_not_sent_again_however_the_talk_ends(mail, monkeypatch, behaviour):
+    monkeypatch.setattr(delivering, "SECONDS", 0.5)
+    mail.behaviour = behaviour
+    settle(a_rule(channels=(by_mail(),)), [Reading("", 0.5, {"failed": 1, "judged": 2})], NOW)
+
+    assert send_due(clock=clock_at(NOW)) == (1, 0)
+    assert send_due(clock=clock_at(NOW + timedelta(hours=2))) == (0, 0)
+    assert len(mail.mails) == 1
+
+
+def test_recipients_who_are_refused_are_named_though_the_others_got_it(mail):
+    mail.behaviour = "refuse_first"
+    row = by_mail()
+    settle(a_rule(channels=(row,)), [Reading("", 0.5, {"failed": 1, "judged": 2})], NOW)
+
+    assert send_due(clock=clock_at(NOW)) == (1, 0)
+    assert AlertMessage.objects.get().sent_at == NOW
+    assert "refuses ops@example.org" in AlertMessage.objects.get().error
+    assert "refuses ops@example.org" in send_test_message(row.slug, by=ADMIN).words
 
 
 def test_a_password_never_goes_out_without_tls(mail, environment):

@@ -16,6 +16,7 @@ from django.db import connections
 from routerapp.models import AlertIncident, AlertMessage
 from routerapp.serving.alerts import delivery as delivering
 from routerapp.serving.alerts import outbox
+from routerapp.serving.alerts.channels import edit_channel
 from routerapp.serving.alerts.delivery import Delivery
 from routerapp.serving.alerts.incidents import settle
 from routerapp.serving.alerts.judge import Reading
@@ -242,6 +243,19 @@ def test_senders_at_the_same_time_send_each_message_once():
 
     assert len(sent) == len(set(sent)) == 12
     assert AlertMessage.objects.filter(sent_at=NOW).count() == 12
+
+
+def test_a_try_that_fails_after_its_channel_was_switched_off_is_the_last():
+    channel = a_channel()
+    an_opened(channel)
+
+    def send(parcel):
+        edit_channel(channel.slug, {"is_enabled": False}, by=ADMIN)
+        return REFUSED
+
+    assert send_at(NOW, send) == (0, 1)
+    edit_channel(channel.slug, {"is_enabled": True}, by=ADMIN)
+    assert send_at(NOW + timedelta(days=9), lambda parcel: TAKEN) == (0, 0)
 
 
 def test_the_end_waits_for_the_beginning_and_goes_once_that_is_given_up():
