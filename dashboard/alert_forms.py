@@ -81,10 +81,10 @@ class RuleForm(forms.Form):
             self.fields["threshold"].help_text = f"Percent, {unit.low * 100:g} to {unit.high * 100:g}."
             self.fields["threshold"].label = "Alert from (%)"
         elif about.measures:
-            limits = "; ".join(f"{one.name}: {one.low:,g} to {one.high:,g}" for one in SPOOL_UNITS.values())
-            self.fields["threshold"].help_text = f"In what is watched. {limits}."
+            limits = "; ".join(one.allowed for one in SPOOL_UNITS.values())
+            self.fields["threshold"].help_text = f"In the unit of what it watches: {limits}."
         else:
-            self.fields["threshold"].help_text = f"{unit.low:,g} or more {unit.name} in the window."
+            self.fields["threshold"].help_text = f"{unit.allowed} in the window."
         self.fields["threshold"].widget.attrs |= {"step": "any", "inputmode": "decimal"}
         if not about.counts_requests:
             del self.fields["least_requests"]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.templatetags.numbers import duration
-from routerapp.models import AlertChannel, AlertIncident, AlertKind, AlertMessage, AlertRule
+from routerapp.models import AlertChannel, AlertIncident, AlertKind, AlertMessage, AlertRule, Provider
 from routerapp.serving.alerts.channels import shown_address
 from routerapp.serving.alerts.incidents import CALM_SINCE, SWITCHED_OFF
 from routerapp.serving.alerts.kinds import KEY, MODEL, POLICY
@@ -129,11 +129,14 @@ def _watched(rule: AlertRule) -> str:
 
 def _why(incident: AlertIncident) -> tuple[str, str]:
     """The page that shows what the numbers were made of."""
+    name = incident.subject.partition(":")[2]
     match incident.rule.kind:
         case AlertKind.BUDGET:
             return reverse("dashboard:key-list"), "Keys and budgets"
         case AlertKind.SPOOL:
             return reverse("dashboard:system"), "System"
+        case AlertKind.PROVIDER_DOWN if Provider.objects.filter(slug=name).exists():
+            return reverse("dashboard:provider-detail", args=[name]), "The provider and its health"
         case AlertKind.PROVIDER_DOWN:
             return reverse("dashboard:provider-list"), "Providers and their health"
     return f"{reverse('dashboard:request-list')}?{urlencode(_requests_of(incident))}", "These requests"

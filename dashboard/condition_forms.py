@@ -255,7 +255,7 @@ def place_problems(root: ConditionForm, problems: Mapping[str, str]) -> set[str]
         while place and place not in nodes:
             place = re.sub(r"(\[[^\[\]]*\]|\.?[^.\[\]]+)\Z", "", place)
         if place and (place == path or path.startswith(place)):
-            if message not in nodes[place].problems:
+            if not nodes[place].problems:
                 nodes[place].problems.append(message)
             placed.add(path)
     return placed

@@ -115,7 +115,7 @@ def new_rule(options: CatalogueOptions) -> RuleForm:
 
 
 def _name_input(value: str) -> Input:
-    return Input("name", "Name", "text", value, placeholder="code-to-strong")
+    return Input("name", "Name", "text", value, placeholder="Code to the strong")
 
 
 @dataclass(slots=True)

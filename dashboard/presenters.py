@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.rule_book import RuleBook
-from dashboard.templatetags.numbers import duration, exact_money, moment, plain
+from dashboard.templatetags.numbers import duration, exact_money, moment, plain, plural
 from routerapp.engine.types import Candidate, Decision, TraceStep
 from routerapp.engine.verdicts import Verdict
 
@@ -153,7 +153,11 @@ def headline(decision: Decision, answered_by: str = "") -> str:
     """The whole decision in two or three sentences. answered_by: the deployment of the final outcome."""
     has_rule = decision.rule not in ("", "default")
     place = f"rule “{decision.rule_name or decision.rule}”" if has_rule else "the default"
-    where = f"{place} of {decision.policy} version {decision.policy_version}" if decision.policy else "the name it sent"
+    where = (
+        f"{place} of policy {decision.policy}, version {decision.policy_version}"
+        if decision.policy
+        else "the name it sent"
+    )
     if decision.policy and not decision.policy_version:
         where = f"{place} of a draft of {decision.policy}"
     if decision.outcome == "rejected":
@@ -161,7 +165,9 @@ def headline(decision: Decision, answered_by: str = "") -> str:
     eligible = sum(one.eligible for one in decision.candidates)
     total = len(decision.candidates)
     if decision.outcome == "no_candidate":
-        return f"Decided by {where}: none of {total} candidates was eligible."
+        if not total:
+            return f"Decided by {where}: there is no model to choose from yet. Add a provider and choose its models."
+        return f"Decided by {where}: none of {plural(total, 'candidate,candidates')} was eligible."
     primary = decision.plan[0].deployment if decision.plan else "nothing"
     how = f"ranked first by “{decision.strategy}”" if decision.strategy else "first in line"
     verdicts = {one.deployment: one.verdict for one in decision.candidates}

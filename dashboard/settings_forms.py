@@ -54,13 +54,13 @@ class RecordingForm(forms.Form):
     metadata_allow = forms.CharField(
         required=False,
         label="Metadata that is recorded",
-        widget=forms.Textarea({"rows": 3, "spellcheck": "false"}),
+        widget=forms.Textarea({"rows": 4, "spellcheck": "false"}),
         help_text=f"Names, one a line, up to {MOST_NAMES}. Default: {', '.join(SETTINGS['metadata_allow'].default) or 'none'}.",
     )
     header_allow = forms.CharField(
         required=False,
         label="Request headers that are recorded",
-        widget=forms.Textarea({"rows": 3, "spellcheck": "false"}),
+        widget=forms.Textarea({"rows": 4, "spellcheck": "false"}),
         help_text=f"Names, one a line, up to {MOST_NAMES}; what may carry a secret is refused. Default: none.",
     )
     keep = forms.ChoiceField(
@@ -72,7 +72,7 @@ class RecordingForm(forms.Form):
         required=False,
         min_value=1,
         max_value=MAX_CONTENT_DAYS,
-        label="For days",
+        label="New policies keep it for (days)",
         help_text=f"1 to {MAX_CONTENT_DAYS:,}; empty: as long as “Kept content” says.",
     )
 

@@ -11,11 +11,12 @@ from routerapp.engine.money import NUSD_PER_USD, format_usd
 register = template.Library()
 UNKNOWN = "unknown"
 NUSD_PLACES = 9
+CENTS = 2
 
 
 @register.filter
 def money(nusd: int | None) -> str:
-    """At a glance: cents from a dollar up, else three digits that count. $1.23, $0.00412."""
+    """At a glance: cents from a dollar up, else three digits that count. $1.23, $0.50, $0.00410."""
     if nusd is None:
         return UNKNOWN
     sign, amount = ("−" if nusd < 0 else ""), abs(Decimal(nusd)) / NUSD_PER_USD
@@ -23,8 +24,9 @@ def money(nusd: int | None) -> str:
         return "$0.00"
     if amount >= 1:
         return f"{sign}${amount.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
-    places = min(NUSD_PLACES, max(2, 2 - amount.adjusted()))
-    return f"{sign}${amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):f}"
+    places = min(NUSD_PLACES, max(CENTS, 2 - amount.adjusted()))
+    text = f"{amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):f}"
+    return f"{sign}${text.removesuffix('0') if places == CENTS + 1 else text}"
 
 
 @register.filter

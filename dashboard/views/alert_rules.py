@@ -71,9 +71,11 @@ def alert_rule_remove(request: HttpRequest, slug: str) -> HttpResponse:
     """GET asks, POST does it."""
     row = get_object_or_404(AlertRule, slug=slug)
     if request.method != "POST":
+        n = row.incidents.count()
+        words = f"Its history of {n:,} incident{'' if n == 1 else 's'} goes with it, and nobody is told that one is over. To keep the history, switch the rule off instead."
         context = {
             "title": f"Delete rule “{row.name}”?",
-            "words": f"Its history of {row.incidents.count():,} incidents goes with it, and nobody is told that one is over. To keep the history, switch the rule off instead.",
+            "words": words if n else "It has no history. Nothing is told to anybody.",
             "submit": "Delete the rule",
         }
         return render_page(request, "dashboard/alerts/confirm.html", context)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard.alert_lines import channel_line, incident_line, message_line, rule_lines
@@ -18,6 +21,9 @@ from routerapp.serving.alerts.rules import retry_message
 from routerapp.serving.refusals import WriteRefused
 
 PAGE_SIZE = 20
+# Older ones stand on the page of their alert; nobody would act on them any more.
+GIVEN_UP_SHOWN = timedelta(days=7)
+MOST_GIVEN_UP = 5
 LIVE = frozenset({"open"})
 
 
@@ -33,6 +39,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     cursor, is_good = _cursor(request)
     over = list(_over(cursor)) if is_good else []
     here = reverse("dashboard:alert-list")
+    given_up = failed_messages().filter(created_at__gte=timezone.now() - GIVEN_UP_SHOWN)
     rules = AlertRule.objects.prefetch_related("channels").order_by("-is_enabled", "name")
     context |= {
         "history": [incident_line(incident) for incident in over[:PAGE_SIZE]],
@@ -43,8 +50,9 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         "channels": [channel_line(channel) for channel in AlertChannel.objects.order_by("-is_enabled", "name")],
         "failed": [
             message_line(message)
-            for message in failed_messages().select_related("channel", "incident__rule").order_by("-pk")[:10]
+            for message in given_up.select_related("channel", "incident__rule").order_by("-pk")[:MOST_GIVEN_UP]
         ],
+        "failed_n": given_up.count(),
     }
     return render_page(request, "dashboard/alerts/list.html", context, status=200 if is_good else 422)
 

@@ -15,7 +15,7 @@ from dashboard.provider_forms import CredentialForm, NewProviderForm, ProviderFo
 from dashboard.provider_lines import provider_lines
 from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to, can
-from routerapp.models import Provider, ProviderKind
+from routerapp.models import Credential, Provider, ProviderKind
 from routerapp.providers.presets import presets
 from routerapp.serving import edit_catalog
 from routerapp.serving.diagnose_provider import diagnose_provider
@@ -85,11 +85,14 @@ def provider_edit(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         fields = {name: form.cleaned_data[name] for name in names} | {"options": form.given_options()}
         try:
+            had_credential = Credential.objects.filter(provider=provider).exists()
             edit_catalog.edit_provider(slug, fields, by=actor_of(request))
         except WriteRefused as refused:
             put_on_form(form, refused, {"options": form.option_names[0]} if form.option_names else None)
         else:
-            messages.success(request, f"{form.cleaned_data['name']} saved.")
+            is_dropped = had_credential and not Credential.objects.filter(provider=provider).exists()
+            words = " Its credential went with the old address: set one for the new." if is_dropped else ""
+            messages.success(request, f"{form.cleaned_data['name']} saved.{words}")
             return redirect("dashboard:provider-detail", slug=slug)
     context = {"form": form, "provider": provider, "credential": provider_lines([provider])[0].credential}
     return render_page(request, "dashboard/providers/edit.html", context, status=422 if form.is_bound else 200)

@@ -26,7 +26,9 @@ class AlertMessageSerializer(serializers.Serializer):
     attempts = serializers.IntegerField()
     sent_at = serializers.DateTimeField(allow_null=True)
     next_attempt_at = serializers.DateTimeField(allow_null=True, help_text="null and not sent: it was given up.")
-    error = serializers.CharField(allow_blank=True, help_text="Why it was not taken; of one that was, who was left out.")
+    error = serializers.CharField(
+        allow_blank=True, help_text="Why it was not taken; of one that was, who was left out."
+    )
 
 
 class AlertIncidentSerializer(serializers.Serializer):

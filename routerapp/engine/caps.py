@@ -21,7 +21,9 @@ def caps_of(
 ) -> dict[str, int]:
     """Deployment -> most tokens of its answer; empty where the request or the policy sets a limit, or none is needed."""
     facts, caps = inputs.facts, dict[str, int]()
-    if config.budgets is None or facts.max_tokens is not None or facts.endpoint != "chat":
+    if config.budgets is None or facts.endpoint != "chat":
+        return caps
+    if facts.max_tokens is not None and not removes_limit(parameters):
         return caps
     subjects = config.subjects_of(caller_of(config, facts), facts.user)
     if not subjects or not counts_usage(subjects) or limit_in(parameters) is not None:
@@ -44,6 +46,11 @@ def limit_in(parameters: Mapping[str, Any]) -> int | None:
     """The largest limit on the answer that these overrides set."""
     found = [parameters[name] for name in LIMIT_FIELDS if name in parameters]
     return max((one for one in found if isinstance(one, int) and not isinstance(one, bool)), default=None)
+
+
+def removes_limit(parameters: Mapping[str, Any]) -> bool:
+    """Whether these overrides take a limit of the caller's away: null removes a field."""
+    return any(name in parameters and parameters[name] is None for name in LIMIT_FIELDS)
 
 
 def caller_of(config: Config, facts: RequestFacts) -> CallerFacts:

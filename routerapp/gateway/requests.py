@@ -13,6 +13,7 @@ import msgspec
 from routerapp.engine.chat import Chat, RouterExtras
 from routerapp.gateway.extras import EXTRA_FIELDS, parse_extras
 from routerapp.gateway.json_guard import bad_request, check_readable, decode_any, decode_fields, malformed
+from routerapp.store.keys import KEY_START
 
 MAX_MESSAGES = 2_000
 MAX_CHOICES = 8
@@ -58,6 +59,9 @@ def read_model(fields: Mapping[str, msgspec.Raw]) -> str:
     model = decode_any(raw, "model")
     if not isinstance(model, str) or not 0 < len(model) <= MAX_MODEL_CHARACTERS:
         raise bad_request("invalid_type", f"model must be text of 1 to {MAX_MODEL_CHARACTERS} characters.", "model")
+    if KEY_START in model:
+        # Swapped by mistake. A model's name is recorded and shown; this must not be, so it is not quoted either.
+        raise bad_request("key_as_model", "model holds an API key: send that as `Authorization: Bearer …`.", "model")
     return model
 
 

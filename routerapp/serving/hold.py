@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from routerapp.engine.caps import caps_of, limit_in
+from routerapp.engine.caps import caps_of, limit_in, removes_limit
 from routerapp.engine.chat import Chat
 from routerapp.engine.config import Config
 from routerapp.engine.constraints import Reason
@@ -26,6 +26,9 @@ from routerapp.store.limits import CallerLimits, Grant, Shortage
 
 CAPPED = "capped:max_tokens"
 _MESSAGE_BYTES = 64
+_FILES = frozenset({"file", "input_file", "video_url"})
+# Members of the Messages dialect with which Anthropic reads what is not in the body.
+_ELSEWHERE = ("messages[", "tools[", "mcp_servers", "container")
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -144,21 +147,40 @@ class _Sent:
     """What of the chat bounds its cost: bytes, images, answers asked for, limits on each."""
 
     def __init__(self, chat: Chat, inputs: Inputs, parameters: Mapping[str, Any]) -> None:
-        self._need = need_of(inputs)
+        need = need_of(inputs)
+        self._own_limit = need.max_tokens or 0
+        self._need = msgspec.structs.replace(need, max_tokens=None) if removes_limit(parameters) else need
         self._limit = limit_in(parameters)
-        self._answers = chat.answers_wanted
+        self._answers = _answers_of(chat, parameters)
         self._images = _images_in(chat.messages) if inputs.features.has_images else 0
         self._bytes = _text_bytes(chat) if self._images else chat.body_bytes
+        self._bytes += len(msgspec.json.encode(parameters)) if parameters else 0
+        self._reads_more = _reads_more_than_is_sent(chat)
 
     def worst_case(self, deployment: str, config: Config, evidence: Evidence) -> WorstCase:
         model = config.models[config.deployments[deployment].model]
         forecast = forecast_for(model, self._need, evidence, config.task_dimensions)
         more_images = max(0, self._images - 1) * MOST_TOKENS_PER_IMAGE
         worst = worst_case(model, self._need, forecast, self._bytes + more_images)
+        read = max(worst.input_tokens, model.context_window) if self._reads_more else worst.input_tokens
         each = worst.output_tokens
-        if self._limit is not None and worst.output_tokens:
-            each = self._limit if worst.cap is not None else max(self._limit, worst.output_tokens)
-        return WorstCase(worst.input_tokens, each * self._answers, worst.cap)
+        if self._need.endpoint == "chat":
+            # A limit of the caller's may go upstream beside the policy's or ours, under the other of its two names.
+            each = max(each if self._limit is None or worst.cap is None else self._limit, self._own_limit)
+            each = max(each, self._limit or 0)
+        return WorstCase(read, each * self._answers, worst.cap)
+
+
+def _answers_of(chat: Chat, parameters: Mapping[str, Any]) -> int:
+    own = parameters.get("n")
+    return max(chat.answers_wanted, own) if type(own) is int else chat.answers_wanted
+
+
+def _reads_more_than_is_sent(chat: Chat) -> bool:
+    """Files are packed or kept elsewhere, and a vendor's own tools fetch what they like: only the window bounds what is read."""
+    if any(one.field.startswith(_ELSEWHERE) for one in chat.untranslated):
+        return True
+    return any(part.get("type") in _FILES for message in chat.messages for part in _parts(message.get("content")))
 
 
 def _text_bytes(chat: Chat) -> int:

@@ -94,6 +94,7 @@ def lock(username: str, *, by: Actor, reason: str = "") -> User:
     user.save(update_fields=["is_active", "locked_at"])
     end_sessions(user)
     _withdraw_invitations_of(user)
+    _withdraw_password_links(user)
     audit.record(by, "lock_user", f"user:{username}", after={"locked": True}, reason=reason)
     record_config_revision(f"lock user:{username}"[:200])
     return user
@@ -121,6 +122,7 @@ def change_password(user: User, current: str, new: str, *, by: Actor, keep_sessi
         user.must_change_password = False
         user.save(update_fields=["password", "must_change_password"])
         end_sessions(user, keep=keep_session)
+        _withdraw_password_links(user)
         audit.record(by, "change_password", f"user:{user.username}")
 
 
@@ -203,6 +205,12 @@ def _give_role(user: User, role: str, by: Actor) -> None:
 def _withdraw_invitations_of(user: User) -> None:
     made = Invitation.objects.filter(created_by=user, accepted_at=None, withdrawn_at=None)
     made.update(withdrawn_at=timezone.now())
+
+
+def _withdraw_password_links(user: User) -> None:
+    """A link made for an earlier state of the account must not bring anybody in after it changed."""
+    links = Invitation.objects.filter(for_user=user, accepted_at=None, withdrawn_at=None)
+    links.update(withdrawn_at=timezone.now())
 
 
 def _refuse_self(user: User, by: Actor, message: str) -> None:

@@ -13,7 +13,7 @@ from django.db.models import Q, Sum
 
 from routerapp.engine.allowances import KEY_PREFIX, TEAM_PREFIX, USER_PREFIX, subject_names
 from routerapp.models import Granularity, Origin, RoutedRequest, SpoolOffset
-from routerapp.store.caller_spend import spent_by_callers
+from routerapp.store.caller_spend import priced_parts, spent_by_callers
 from routerapp.store.records import AttemptEnd, Begin, Record, decode_record
 from routerapp.store.rollups import period_start
 from routerapp.store.spool import BootFolder, Position, boot_folders
@@ -56,6 +56,12 @@ def spend_of_rows(
             for name, day_nusd, month_nusd in _row_sums(column, now_ms, before_ms, using):
                 days[_COLUMNS[column] + name] += day_nusd
                 months[_COLUMNS[column] + name] += month_nusd
+        day_ms = period_start(now_ms, Granularity.DAY)
+        for part in priced_parts(month_starts_ms(now_ms), using, at_ms__lt=before_ms):
+            for column in columns:
+                if name := getattr(part, column):
+                    days[_COLUMNS[column] + name] += part.nusd if part.at_ms >= day_ms else 0
+                    months[_COLUMNS[column] + name] += part.nusd
         undrained.forget_drained(using)
     return undrained.added_to(days, months, tuple(_COLUMNS[column] for column in columns))
 

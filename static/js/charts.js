@@ -27,6 +27,7 @@
       linecolor: color("--line"),
       tickfont: { size: 11 },
       automargin: true,
+      exponentformat: "none",
       fixedrange: matchMedia("(pointer: coarse)").matches,
     };
     const soft = color("--text-muted");

@@ -151,4 +151,11 @@ def test_every_write_leaves_one_audit_event_with_key_and_address() -> None:
     page = caller("GET", "audit?limit=1").json()
     assert page["data"][0]["after"] == {"vendor": "Acme"}
     assert caller("GET", f"audit?cursor={page['next_cursor']}").json()["data"][0]["action"] == "add_language_model"
-    assert caller("GET", "audit/check").json() == {"is_whole": True, "first_broken_id": None}
+    newest = AuditEvent.objects.latest("id")
+    assert caller("GET", "audit/check").json() == {
+        "is_whole": True,
+        "events": 2,
+        "head": f"{newest.pk}:{newest.hash}",
+        "first_broken_id": None,
+        "reason": "",
+    }

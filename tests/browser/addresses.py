@@ -104,7 +104,7 @@ PLAIN += ("welcome-request",)
 
 
 def every_page(facts: Mapping[str, Any]) -> list[Address]:
-    """facts: draft, empty_draft, rule, key, incident, alert_rule, alert_channel, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
+    """facts: draft, empty_draft, rule, key, incident, incident_over, alert_rule, alert_channel, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
     draft = {"slug": "company", "draft_id": facts["draft"]}
     in_draft = ("draft-detail", "draft-document", "draft-changes", "settings-edit", "default-edit", "rule-create")
     names: dict[str, Mapping[str, Any]] = {
@@ -192,6 +192,11 @@ def _states(facts: Mapping[str, Any]) -> list[Address]:
         Address("audit, none found", "/audit/?subject=nothing"),
         Address("audit, a bad filter", "/audit/?cursor=rubbish", status=422),
         Address("jobs, a bad filter", "/system/jobs/?state=rubbish", status=422),
+        Address("alert that is over", f"/alerts/{facts['incident_over']}/"),
+        Address("alerts, a bad page", "/alerts/?before=rubbish", status=422),
+        Address("alert rule refused", "/alerts/rules/new/budget/", _make_no_alert_rule),
+        Address("alert channel by mail", "/alerts/channels/new/email/"),
+        Address("settings refused", "/system/settings/", _save_no_settings),
         Address("users refused an invitation", "/users/-/invite/", _invite_nobody),
         Address("users invited", "/users/-/invite/", _invite),
         Address("search, found", "/search/?q=hostile"),
@@ -232,6 +237,17 @@ def _make_key(page: Page) -> None:
     page.locator("[name=name]").fill("<img src=x onerror=alert(1)>")
     page.get_by_role("button", name="Make the key").click()
     expect(page.get_by_text("sb_live_").first).to_be_visible()
+
+
+def _make_no_alert_rule(page: Page) -> None:
+    page.get_by_role("button", name="Make the rule").click()
+    expect(page.locator("[aria-invalid=true], .error").first).to_be_visible()
+
+
+def _save_no_settings(page: Page) -> None:
+    page.get_by_label("Health checks").fill("0")
+    page.get_by_role("button", name="Save How long it is kept").click()
+    expect(page.locator("[aria-invalid=true], .error").first).to_be_visible()
 
 
 def _invite_nobody(page: Page) -> None:

@@ -17,6 +17,8 @@ import django, json; django.setup()
 from routerapp.models import APIKey, Draft, Invitation
 from routerapp.serving import draft_edits, edit_aliases, edit_catalog, edit_end_users, edit_scores, edit_teams, invitations, manage_keys, people, publish_policy, reprice_history
 from routerapp.serving.alerts import channels as alert_channels, rules as alert_rules
+from routerapp.serving.alerts.incidents import OVER, close, settle
+from routerapp.serving.alerts.judge import Reading
 from routerapp.serving.permissions import SYSTEM
 from django.utils import timezone
 
@@ -63,8 +65,16 @@ person.save()
 person.identities.create(issuer=script, subject=markup)
 invited = invitations.invite("guest", role="viewer", **by)
 Invitation.objects.update(email=markup)
+channel = alert_channels.add_channel("webhook", {{"name": markup, "address": "https://hooks.example.org/" + script}}, "0123456789abcdef", **by)
+alert_rule = alert_rules.add_rule("unpriced", {{"name": markup, "subject": "model:hostile-model", "threshold": 1.0, "channels": [channel.slug]}}, **by)
+settle(alert_rule, [Reading("model:hostile-model", 9.0, {{"models": [markup, script]}})], timezone.now())
+incident = alert_rule.incidents.get()
+incident.messages.update(attempts=8, next_attempt_at=None, error=markup)
+spent = alert_rules.add_rule("budget", {{"name": script, "subject": f"end_user:{{end_user.pk}}", "threshold": 0.5, "window_minutes": 1}}, **by)
+settle(spent, [Reading(spent.subject, 0.9, {{"period": "day", "spent_nusd": 9, "limit_nusd": 10}})], timezone.now())
+close(spent.incidents.get(), timezone.now(), OVER)
 repricing = reprice_history.preview_repricing("hostile-place", 1_790_000_000_000, 1_790_600_000_000, **by)
-print(json.dumps({{"repricing": repricing.pk, "invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
+print(json.dumps({{"incident": incident.pk, "incident_over": spent.incidents.get().pk, "alert_rule": alert_rule.slug, "alert_channel": channel.slug, "repricing": repricing.pk, "invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
 """
 
 

@@ -22,6 +22,11 @@ FACTS = {"draft": 1, "empty_draft": 1, "rule": "x", "key": "x", "answered": "x",
     "invitation": 1,
     "invitation_token": "x",
     "repricing": 1,
+    "end_user": 1,
+    "incident": 1,
+    "incident_over": 2,
+    "alert_rule": "x",
+    "alert_channel": "x",
 }
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from routerapp.models import AlertChannel, AlertIncident, AlertMessage, AlertRule
 from routerapp.serving.alerts.incidents import settle
 from routerapp.serving.alerts.judge import Reading
+from routerapp.serving.alerts.receiver import receiver_of
 from tests.dashboard.hostile import MARKUP
 from tests.factories import a_policy
 from tests.serving.alerts.alerting import a_channel, a_rule
@@ -188,7 +189,7 @@ def test_the_address_stays_when_it_is_left_empty(admin):
     admin.post(f"/alerts/channels/{row.slug}/", {"name": "Renamed", "address": "", "is_enabled": "on"})
     saved = AlertChannel.objects.get()
 
-    assert (saved.name, saved.address) == ("Renamed", row.address)
+    assert (saved.name, receiver_of(saved)) == ("Renamed", receiver_of(row))
 
 
 def test_a_secret_is_replaced_on_the_page(admin):
@@ -211,6 +212,16 @@ def test_a_message_that_was_given_up_is_shown_with_its_reason_and_retried(admin)
     assert (message.attempts, message.next_attempt_at is not None) == (0, True)
     assert "on its way" in admin.get(response.url).text
     assert admin.post(f"/alerts/messages/{message.pk}/retry/", follow=True).status_code == 200
+
+
+def test_messages_given_up_long_ago_stand_with_their_alert_only(admin):
+    incident = an_open(a_rule(channels=(a_channel(),)))
+    AlertMessage.objects.update(
+        next_attempt_at=None, error="nothing listens", created_at=timezone.now() - timedelta(days=8)
+    )
+
+    assert "nothing listens" not in admin.get("/alerts/").text
+    assert "nothing listens" in admin.get(f"/alerts/{incident.pk}/").text
 
 
 def test_text_of_others_is_only_ever_text(admin):

@@ -85,7 +85,7 @@ def test_an_emptied_score_is_unknown_again(signed_in, model):
 
 def test_without_javascript_a_score_has_a_page_with_interval_and_source(signed_in, model):
     client = signed_in("editor")
-    assert "<h1>Code</h1>" in client.get(_score_url()).content.decode()
+    assert ": Code</h1>" in client.get(_score_url()).content.decode()
 
     client.post(_score_url(), {"value": "0.8", "low": "0.7", "high": "0.9", "source": "benchmark", "note": "ours"})
 

@@ -17,7 +17,7 @@ from dashboard.templatetags.numbers import duration, exact_money, money, share
         (500_000_000, "$0.50"),
         (1_234_567_890, "$1.23"),
         (1_234_567_890_000, "$1,234.57"),
-        (-4_100_000, "−$0.0041"),
+        (-4_100_000, "−$0.00410"),
     ],
 )
 def test_money_at_a_glance(nusd, words):

@@ -26,8 +26,8 @@ def test_numbers_rest_on_rows_and_unknown_is_said(viewer, tmp_path):
     tiles = {tile.label: tile for tile in viewer.get("/").context["tiles"]}
 
     assert tiles["Requests"].figure == "4"
-    assert (tiles["Cost"].figure, tiles["Cost"].note) == ("$0.0006", "2 unpriced, not counted")
-    assert tiles["Saved against baseline"].figure == "$0.0012"
+    assert (tiles["Cost"].figure, tiles["Cost"].note) == ("$0.000600", "2 unpriced, not counted")
+    assert tiles["Saved against baseline"].figure == "$0.00120"
     assert (tiles["Success"].figure, tiles["Success"].note) == ("75.0 %", "3 of 4")
     assert tiles["Latency, median"].note == "3 samples"
 

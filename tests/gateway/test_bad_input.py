@@ -100,6 +100,7 @@ def test_malformed_json_is_400(running, body, code):
         ({"metadata": 1}, "metadata"),
         ({"user": 5}, "user"),
         ({"tags": [1]}, "tags"),
+        ({"router": {"constraints": {"min_quality": 10**400}}}, "router.constraints.min_quality"),
     ],
 )
 def test_a_wrong_member_is_400_and_named(running, change, param):
@@ -107,6 +108,15 @@ def test_a_wrong_member_is_400_and_named(running, change, param):
 
     assert response.status_code == 400
     assert error_of(response)["param"] == param
+
+
+@pytest.mark.parametrize("name", ["seed", "stream_options", "tool_choice", "a_field_of_tomorrow"])
+def test_a_number_beyond_every_range_is_400_wherever_it_stands(running, name):
+    """Also where the upstream would be the first to read it: an adapter may have to translate it."""
+    response = running.post(content=b'{"messages":[{"role":"user","content":"hi"}],"%b":1e999}' % name.encode())
+
+    assert response.status_code == 400
+    assert error_of(response)["param"] == name
 
 
 def test_200_000_brackets_are_refused_within_a_tenth_of_a_second(running):

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import re
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 WAYS = (
     "answer",
@@ -27,7 +29,10 @@ WAYS = (
     "broken",
     "headers",
     "midstream",
+    "escaped",
+    "encoded",
 )
+CREDENTIAL_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 USAGE = {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}
 
 
@@ -50,17 +55,30 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode("utf-8", "replace")
         found = re.search(r"echo: (\w+)", body)
         way = found[1] if found else "answer"
-        self.echoing.seen.append(f"{self.path} {self._sent()}")
+        self.echoing.seen.append(f"{way} {self.path} {self._sent()}")
         getattr(self, f"_{way}", self._status)(way)
 
     def _sent(self) -> str:
         """The values of what came in, without the names, so that no rule about names can hide them."""
-        credentials = [v for n, v in self.headers.items() if n.lower() in ("authorization", "x-api-key", "api-key")]
-        return " ".join(credentials)
+        return " ".join(value for name, value in self.headers.items() if name.lower() in CREDENTIAL_HEADERS)
 
     def _document(self, text: str) -> dict[str, object]:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-        return {"id": text[-60:], "object": "chat.completion", "model": text, "choices": [choice], "usage": USAGE}
+        return {
+            "id": text[-60:],
+            "object": "chat.completion",
+            "model": text,
+            "choices": [choice],
+            "usage": USAGE,
+            # The same as Gemini and Anthropic would say it.
+            "responseId": text[-60:],
+            "modelVersion": text,
+            "candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, "finishReason": "STOP"}],
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "text", "text": text}],
+            "stop_reason": "end_turn",
+        }
 
     def _answer(self, way: str) -> None:
         self._json(200, self._document(f"You sent {self._sent()}"))
@@ -74,6 +92,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _redirect(self, way: str) -> None:
         self._json(302, {}, location=f"http://127.0.0.1:9/?key={self._sent().replace(' ', '')}")
+
+    def _escaped(self, way: str) -> None:
+        """As encoders of Java and .NET and of PHP write it: what is decoded and encoded anew would be in the clear."""
+        text = json.dumps(self._document(f"You sent {self._sent()}")).replace("/", "\\/")
+        escaped = text.replace("+", "\\u002B").replace("=", "\\u003d")
+        self._bytes(200, escaped.encode(), "application/json")
+
+    def _encoded(self, way: str) -> None:
+        told = " ".join(
+            (b64encode(self._sent().encode()).decode(), quote(self._sent(), safe=""), self._sent().encode().hex())
+        )
+        self._json(400, {"error": {"message": f"Wrong key: {told}", "type": "invalid", "code": told}})
 
     def _html(self, way: str) -> None:
         self._bytes(200, f"<html>{self._sent()}</html>".encode(), "text/html")

@@ -6,14 +6,18 @@ import base64
 import gzip
 import io
 import json
+import re
 import sqlite3
 import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
+
+import httpx
 
 PASSWORD = "planted-Admin-password-41"
 CREDENTIAL = "sk-planted-Provider-credential-42"
@@ -33,6 +37,10 @@ OF_ENVIRONMENT = "planted-Of-environment-55"
 WRONG_PASSWORD = "planted-Wrong-password-56"
 OPENID_CODE = "planted-Openid-code-57"
 TRIED_CREDENTIAL = "sk-planted-Tried-credential-58"
+AZURE_CREDENTIAL = "planted/Azure+credential=61"
+GEMINI_CREDENTIAL = "AIzaplanted-Gemini-credential-62"
+WEBHOOK_PATH = "planted-Webhook-path-63"
+WEBHOOK_QUERY = "planted-Webhook-query-64"
 
 # The only files that hold a secret by design, both readable by their owner alone.
 HOLDS_A_SECRET = ("root.key", "first-key")
@@ -51,7 +59,11 @@ class Planted:
         return secret
 
     def came_out(self, where: str, data: bytes | str) -> None:
-        self.seen.setdefault(where, []).append(data.encode() if isinstance(data, str) else data)
+        raw = data.encode() if isinstance(data, str) else data
+        self.seen.setdefault(where, []).append(raw)
+        read = as_read(raw.decode("utf-8", "replace")).encode("utf-8", "replace")
+        if read != raw:
+            self.seen[where].append(read)
 
     def found(self) -> set[tuple[str, str]]:
         """(secret's name, where): in the clear, or spelled as base64, hexadecimal, JSON or part of a URL."""
@@ -73,6 +85,28 @@ def spellings(secret: str) -> set[bytes]:
         quote(secret, safe="").encode(),
         json.dumps(secret)[1:-1].encode(),
     }
+
+
+def as_read(text: str) -> str:
+    """As whoever decodes JSON, HTML or a URL in it reads it."""
+    plain = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text.replace("\\/", "/"))
+    return unescape(unquote(plain))
+
+
+class Caller:
+    """Sends requests and keeps what came back. shows: secrets this one answer exists to show, once."""
+
+    def __init__(self, planted: Planted, client: httpx.Client, where: str) -> None:
+        self.planted, self.client, self.where = planted, client, where
+
+    def __call__(self, method: str, path: str, *, is_shown_once: bool = False, **options: object) -> httpx.Response:
+        answer = self.client.request(method, path, **options)  # type: ignore[arg-type]
+        assert answer.status_code != 500, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        if not is_shown_once:
+            where = f"{self.where} {method} {path.split('?')[0]}"
+            self.planted.came_out(where, "\n".join(f"{k}: {v}" for k, v in answer.headers.multi_items()))
+            self.planted.came_out(where, answer.content)
+        return answer
 
 
 def unpacked(data: bytes) -> bytes:

@@ -18,12 +18,13 @@ import pyotp
 import pytest
 from django.urls.resolvers import RoutePattern
 
+from dashboard.charts import CHARTS
 from routerapp.api.urls import urlpatterns
 from tests.openid_provider import CLIENT_ID, a_provider
 from tests.otlp_collector import otlp_collector
 from tests.process import planted as plants
 from tests.process.echoing_upstream import WAYS, Echoing, echoing_upstream
-from tests.process.planted import Planted, files_of, members_of, rows_of
+from tests.process.planted import Caller, Planted, files_of, members_of, rows_of
 from tests.process.product import PROJECT, QUICK_WORKSPACE, Product, a_product
 
 pytestmark = pytest.mark.process
@@ -34,24 +35,12 @@ from routerapp.serving.permissions import Actor
 print(create_key("Management", scopes=["chat", "admin"], by=Actor("admin", "user", "admin")).full_key)
 """
 MOST_PAGES = 250
+EXPORTS = (
+    *(f"/{what}/export/{kind}/" for what in ("audit", "requests") for kind in ("csv", "json")),
+    *(f"/charts/{chart}/csv/?range=30d" for chart in CHARTS),
+    "/search/?q=planted",
+)
 NEVER_FOLLOWED = re.compile(r"sign-out|/static/|\.csv\?.{400}")
-
-
-class Caller:
-    """Sends requests and keeps what came back. shows: secrets this one answer exists to show, once."""
-
-    def __init__(self, planted: Planted, client: httpx.Client, where: str) -> None:
-        self.planted, self.client, self.where = planted, client, where
-
-    def __call__(self, method: str, path: str, *, is_shown_once: bool = False, **options: object) -> httpx.Response:
-        answer = self.client.request(method, path, **options)  # type: ignore[arg-type]
-        assert answer.status_code != 500, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
-        if not is_shown_once:
-            headers = "\n".join(f"{k}: {v}" for k, v in answer.headers.multi_items())
-            self.planted.came_out(f"{self.where} {method} {path.split('?')[0]}", headers)
-            self.planted.came_out(f"{self.where} {method} {path.split('?')[0]}", answer.content)
-            self.planted.came_out(f"{self.where} {method} {path.split('?')[0]}", unescape(answer.text))
-        return answer
 
 
 def variables(planted: Planted, collector_url: str, issuer: str) -> dict[str, str]:
@@ -125,12 +114,15 @@ def catalogue(planted: Planted, call: Caller, upstream: Echoing) -> None:
     credentials = {
         "echo": ("openai", planted.plant("provider credential", plants.CREDENTIAL)),
         "other": ("anthropic", planted.plant("second credential", plants.SECOND_CREDENTIAL)),
+        "azure": ("azure", planted.plant("Azure credential", plants.AZURE_CREDENTIAL)),
+        "gemini": ("gemini", planted.plant("Gemini credential", plants.GEMINI_CREDENTIAL)),
     }
     call(
         "POST", "/api/models", json={"slug": "echo-1", "name": "Echo", "context_window": 100_000, "has_streaming": True}
     )
     for slug, (kind, credential) in credentials.items():
-        body = {"slug": slug, "name": slug, "kind": kind, "base_url": f"{upstream.url}/v1"}
+        base_url = f"{upstream.url}/{'v1beta' if kind == 'gemini' else 'v1'}"
+        body = {"slug": slug, "name": slug, "kind": kind, "base_url": base_url}
         assert call("POST", "/api/providers", json=body).status_code == 201
         call("PUT", f"/api/providers/{slug}/credential", json={"credential": credential})
         tried = planted.plant("tried credential", plants.TRIED_CREDENTIAL)
@@ -148,6 +140,10 @@ def catalogue(planted: Planted, call: Caller, upstream: Echoing) -> None:
             },
         )
         assert made.status_code == 201, made.text
+        assert call("POST", f"/api/providers/{slug}/test", json={"upstream_model": "echo-1"}).status_code == 200
+        assert call("POST", f"/api/providers/{slug}/upstream-models", json={}).status_code < 500
+        refused = {"options": {"api_key": credential, "headers": {"x-key": credential}}}
+        assert call("PATCH", f"/api/providers/{slug}", json=refused).status_code == 422
     userinfo = planted.plant("userinfo of a URL", plants.IN_USERINFO)
     for address in (f"https://user:{userinfo}@api.example.com/v1", f"https://api.example.com/v1?key={userinfo}"):
         assert call("POST", "/api/providers", json=body | {"slug": "bad", "base_url": address}).status_code == 422
@@ -166,7 +162,7 @@ def chats(planted: Planted, call: Caller, key: str) -> None:
         "x-api-key": planted.plant("sent x-api-key", plants.SENT_KEY),
     }
     query = planted.plant("query string", plants.IN_QUERY)
-    for provider in ("echo", "other"):
+    for provider in ("echo", "other", "azure", "gemini"):
         for way in WAYS:
             body = {
                 "model": f"{provider}/echo-1",
@@ -179,6 +175,10 @@ def chats(planted: Planted, call: Caller, key: str) -> None:
     body = {"model": "other/echo-1", "max_tokens": 50, "messages": [{"role": "user", "content": "echo: 401"}]}
     call("POST", "/v1/messages", json=body, headers=headers)
     call("POST", "/v1/messages", json=body | {"max_tokens": "none"}, headers=headers)
+    for path in ("/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/router/route"):
+        swapped = body | {"model": key, "input": "x"}
+        assert call("POST", path, json=swapped, headers=headers).status_code == 400
+    call("POST", "/v1/embeddings", json={"model": "azure/echo-1", "input": "echo: 401"}, headers=headers)
     call("POST", "/v1/chat/completions", content=b"{", headers=headers)
     call("GET", "/v1/models", headers=headers)
     call("POST", "/v1/router/route", json=body, headers=headers)
@@ -186,12 +186,17 @@ def chats(planted: Planted, call: Caller, key: str) -> None:
 
 
 def administration(planted: Planted, call: Caller) -> None:
-    channel = {"kind": "webhook", "name": "Hook", "address": "https://hooks.example.com/x"}
+    path = planted.plant("webhook's path", plants.WEBHOOK_PATH)
+    query = planted.plant("webhook's query", plants.WEBHOOK_QUERY)
+    channel = {"kind": "webhook", "name": "Hook", "address": f"http://127.0.0.1:9/services/{path}?key={query}"}
     secret = planted.plant("webhook signing secret", plants.WEBHOOK_SECRET)
     call("POST", "/api/alert-channels", json=channel | {"secret": secret})
     call("POST", "/api/alert-channels", json={"kind": "email", "name": "Mail", "address": "a@example.org"})
     for slug in ("hook", "mail"):
-        call("POST", f"/api/alert-channels/{slug}/test", json={})
+        assert call("POST", f"/api/alert-channels/{slug}/test", json={}).status_code == 200
+    moved = {"address": f"https://x:{query}@hooks.example.com/{path}"}
+    assert call("PATCH", "/api/alert-channels/hook", json=moved).status_code == 422
+    call("PATCH", "/api/alert-channels/hook", json={"name": "Hooked"})
     made = call("POST", "/api/keys", json={"name": "Second", "scopes": ["chat"]}, is_shown_once=True)
     planted.plant("second key", made.json()["key"] if "key" in made.json() else made.json()["full_key"])
     invited = call("POST", "/api/invitations", json={"username": "grace", "role": "viewer"}, is_shown_once=True)
@@ -250,7 +255,10 @@ def pages(planted: Planted, call: Caller) -> None:
     for number, code in enumerate(sorted(codes)):
         planted.plant(f"recovery code {number}", code)
         planted.plant(f"recovery code {number} as it is typed", code.replace("-", ""))
-    post("/providers/echo/test/")
+    for provider in ("echo", "other", "azure", "gemini"):
+        post(f"/providers/{provider}/test/")
+    for path in EXPORTS:
+        assert call("GET", path).status_code == 200, path
     post("/providers/echo/credential/", credential="planted-Bad-60 with spaces\n")
     post("/playground/run/", prompt="echo: 401", target="auto", stream="on")
     crawl(call)
@@ -318,7 +326,13 @@ def test_the_upstream_was_sent_what_it_is_meant_to_get(searched):
     """Otherwise nothing below proves anything."""
     sent = "\n".join(searched.upstream.seen)
 
-    assert plants.CREDENTIAL in sent and plants.SECOND_CREDENTIAL in sent
+    for credential in (
+        plants.CREDENTIAL,
+        plants.SECOND_CREDENTIAL,
+        plants.AZURE_CREDENTIAL,
+        plants.GEMINI_CREDENTIAL,
+    ):
+        assert set(WAYS) <= {line.split()[0] for line in searched.upstream.seen if credential in line}, credential
     assert plants.SENT_COOKIE not in sent and plants.SENT_KEY not in sent
 
 
@@ -332,10 +346,12 @@ def test_no_answer_of_the_gateway_or_the_api_tells(searched):
 
 
 def test_no_page_tells(searched):
+    assert {f"page GET {path.split('?')[0]}" for path in EXPORTS} <= searched.seen.keys()
     assert leaks(searched, "page") == set()
 
 
 def test_no_row_tells(searched):
+    assert {"table routerapp_job", "table routerapp_auditevent"} <= searched.seen.keys()
     assert leaks(searched, "table") == set()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from itertools import pairwise
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routerapp.serving.concealer import Concealer, concealer_for
+from routerapp.serving.concealer import Concealer, _wanted, concealed, concealer_for
 
 SECRET = "sk-planted-credential-0001"
 
@@ -48,6 +51,38 @@ def test_whole_events_are_never_kept_back():
 
     assert concealer.packet(b"data: sk-\n\n") == b"data: sk-\n\n"
     assert concealer.packet(b'{"s": "k"}') == b'{"s": "k"}'
+
+
+@pytest.mark.parametrize("credential", [SECRET, "planted+Other/credential=43", 'with"quote&more\\of<it>'])
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        json.dumps,
+        lambda text: json.dumps(text).replace("/", "\\/"),
+        lambda text: "".join(f"\\u{ord(c):04X}" if c in "<>&'+`" else c for c in json.dumps(text)),
+        lambda text: "".join(f"\\u{ord(c):04x}" if c in "<>&='" else c for c in json.dumps(text)),
+        lambda text: quote(text, safe=""),
+        lambda text: text.encode().hex(),
+        lambda text: base64.b64encode(f"Bearer {text}".encode()).decode(),
+        lambda text: base64.b64encode(f"Bearer  {text}".encode()).decode(),
+        lambda text: base64.urlsafe_b64encode(f"x:{text}:".encode()).decode(),
+    ],
+)
+def test_other_spellings_are_found_as_well(credential, spelled):
+    """However an encoder wrote it, and wherever the packet was cut, no run of it long enough to be of use passes."""
+    text = f"data: {spelled(credential)}\n\n".encode()
+    secrets = _wanted(credential)[0]
+    for cut in range(1, len(text)):
+        concealer = Concealer(credential)
+        seen = concealer.packet(text[:cut]) + concealer.packet(text[cut:]) + concealer.rest()
+
+        assert "…".encode() in seen
+        assert not [secret for secret in secrets if secret in seen]
+
+
+def test_a_cut_text_loses_a_telling_part_of_the_credential_and_no_innocent_letter():
+    assert concealed(f"Your key is {SECRET[:12]}", SECRET) == "Your key is …"
+    assert concealed("gpt-4.1-cs", SECRET) == "gpt-4.1-cs"
 
 
 def test_headers_are_searched_too():

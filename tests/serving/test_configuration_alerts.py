@@ -8,6 +8,7 @@ import pytest
 
 from routerapp.models import AlertChannel, AlertRule
 from routerapp.serving.alerts.channels import add_channel
+from routerapp.serving.alerts.receiver import receiver_of
 from routerapp.serving.alerts.rules import add_rule
 from routerapp.serving.configuration.document import Applied, apply_configuration, export_configuration
 from routerapp.serving.document_text import read_text, write_text
@@ -114,7 +115,7 @@ def test_changes_are_told_by_field_and_prune_takes_rules_only() -> None:
         ("alert_channels.chat", {"is_enabled": True}, {"is_enabled": False}),
         ("alert_rules.ada-spends", {"threshold": 1.0}, {"threshold": 0.5}),
     ]
-    assert AlertChannel.objects.get(slug="chat").address == HOOK
+    assert receiver_of(AlertChannel.objects.get(slug="chat")) == HOOK
     empty = {"signalbox": 1, "alert_channels": {}, "alert_rules": {}}
     removed = [one.path for one in apply_configuration(empty, by=ADMIN, prune=True).changes]
     assert removed == ["alert_rules.ada-spends"]

@@ -225,3 +225,41 @@ async def test_a_second_attempt_that_the_budget_no_longer_covers_is_not_made(tmp
     assert cost_in_journal(runtime) > 0
     assert usage(runtime)["day_spent_nusd"] <= reserved
     assert_settled(runtime)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "members"),
+    [
+        ({"n": 8}, {"max_tokens": 1_000}),
+        ({"max_tokens": None}, {"max_tokens": 1}),
+        ({"max_tokens": 8_000}, {"max_completion_tokens": 1}),
+        ({}, {"max_completion_tokens": 1, "max_tokens": 8_000}),
+    ],
+)
+async def test_what_the_upstream_may_take_for_the_length_of_the_answer_is_held(
+    tmp_path: Path, parameters: dict[str, Any], members: dict[str, Any]
+) -> None:
+    """A limit that the policy took away, and the larger one where two stand: which counts is the upstream's to say."""
+    runtime = limited(tmp_path, policies=[a_policy(parameters=parameters)])
+    await serve_chat(runtime, a_chat(**members), caller_of(runtime))
+
+    begin = next(record for record in journal_of(runtime) if isinstance(record, Begin))
+    assert begin.reservation_nusd >= min(8_000, 4_096 if None in parameters.values() else 8_000) * 20_000
+    assert_settled(runtime)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "file", "file": {"file_id": "file-1"}},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}},
+    ],
+)
+async def test_a_file_may_hold_more_tokens_than_it_has_bytes(tmp_path: Path, part: dict[str, Any]) -> None:
+    runtime = limited(tmp_path, {"daily_spend_nusd": 100 * DOLLAR})
+    chat = a_chat(messages=[{"role": "user", "content": [part]}], max_tokens=1)
+    await serve_chat(runtime, chat, caller_of(runtime))
+
+    begin = next(record for record in journal_of(runtime) if isinstance(record, Begin))
+    assert begin.reservation_nusd >= 128_000 * 10_000
+    assert_settled(runtime)

@@ -6,7 +6,7 @@ from routerapp.models import AuditEvent, Invitation, SecondFactor, User
 from routerapp.serving import invitations, manage_keys, people, second_factor, sessions
 from routerapp.serving.edit_teams import archive_team
 from routerapp.serving.permissions import Actor, NotAllowed
-from routerapp.serving.refusals import Invalid
+from routerapp.serving.refusals import Invalid, Missing
 from routerapp.serving.sign_in_settings import SignInSettings, change_sign_in_settings, read_sign_in_settings
 from routerapp.store.snapshot import load_snapshot
 from tests.factories import a_key, a_snapshot, a_team, a_user
@@ -204,6 +204,23 @@ def test_who_lost_the_role_while_waiting_for_the_lock_changes_nothing(loss: dict
     assert (grace.is_active, grace.role) == (True, "admin")
     assert not Invitation.objects.exists()
     assert not User.objects.filter(username="backdoor").exists()
+
+
+def test_a_new_password_link_ends_with_a_lock_and_with_a_password_that_the_person_chose() -> None:
+    a_user(role="admin", username="boss")
+    grace = a_user(role="viewer", username="grace")
+    before_lock = invitations.make_password_link("grace", by=ADMIN).token
+    people.lock("grace", by=ADMIN)
+    people.unlock("grace", by=ADMIN)
+    before_change = invitations.make_password_link("grace", by=ADMIN).token
+    grace.refresh_from_db()
+    people.change_password(grace, "correct horse battery", NEW, by=Actor("grace", "user", "viewer"))
+
+    for token in (before_lock, before_change):
+        with pytest.raises(Missing):
+            invitations.accept(token, "some other fine sentence", address="")
+    grace.refresh_from_db()
+    assert grace.check_password(NEW)
 
 
 def test_nobody_is_put_into_an_archived_team() -> None:

@@ -165,6 +165,21 @@ def test_a_request_that_vanished_gives_back_what_it_held() -> None:
     assert limits.usage_report(["key:a"], MIDNIGHT)["key:a"]["in_flight"] == 0
 
 
+def test_a_request_taken_for_vanished_that_goes_on_leaves_nothing_held() -> None:
+    """A machine that slept: its clock jumps by hours while its requests still run."""
+    limits, key = CallerLimits(), allowance(daily_spend_nusd=100, max_parallel=1)
+    grant = admitted(limits, key_a=key)
+    limits.hold(grant, 60, 0, MIDNIGHT)
+    limits.sweep(MIDNIGHT + LONGEST_REQUEST_MS)
+
+    assert limits.hold(grant, 80, 0, MIDNIGHT + LONGEST_REQUEST_MS) is None
+    row = limits.usage_report(["key:a"], MIDNIGHT + LONGEST_REQUEST_MS)["key:a"]
+    assert (row["in_flight"], row["day_held_nusd"]) == (1, 80)
+    limits.release(grant)
+    row = limits.usage_report(["key:a"], MIDNIGHT + LONGEST_REQUEST_MS)["key:a"]
+    assert (row["in_flight"], row["day_held_nusd"]) == (0, 0)
+
+
 def test_users_are_forgotten_when_idle_and_never_while_something_of_theirs_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

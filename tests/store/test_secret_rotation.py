@@ -35,7 +35,10 @@ def folder(tmp_path, settings):
         a_provider(slug=f"p-{number}", credential=f"sk-{number}-of-a-provider")
     SecondFactor.objects.create(user=a_user(), ciphertext=secrets.encrypt(secrets.SECOND_FACTOR, "1", "JBSWY3DP"))
     AlertChannel.objects.create(
-        slug="ops", kind="webhook", ciphertext=secrets.encrypt(secrets.ALERT_CHANNEL, "ops", "whsec")
+        slug="ops",
+        kind="webhook",
+        ciphertext=secrets.encrypt(secrets.ALERT_CHANNEL, "ops", "whsec"),
+        address_ciphertext=secrets.encrypt(secrets.ALERT_ADDRESS, "ops", "https://hooks.example.org/x"),
     )
     AlertChannel.objects.create(slug="mail", kind="email")
     return tmp_path
@@ -56,6 +59,7 @@ def everything_opens():
     assert secrets.decrypt(secrets.SECOND_FACTOR, "1", SecondFactor.objects.get().ciphertext) == "JBSWY3DP"
     channel = AlertChannel.objects.get(slug="ops")
     assert secrets.decrypt(secrets.ALERT_CHANNEL, "ops", channel.ciphertext) == "whsec"
+    assert secrets.decrypt(secrets.ALERT_ADDRESS, "ops", channel.address_ciphertext) == "https://hooks.example.org/x"
     secrets.check_canary()
 
 

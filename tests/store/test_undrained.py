@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from routerapp.store.caller_spend import spent_by_users
 from routerapp.store.drain import Drainer
 from routerapp.store.undrained import spend_of_callers, spend_of_rows
 from routerapp.store.usage_windows import month_starts_ms
@@ -61,3 +62,27 @@ def test_rows_are_cut_at_the_start_of_the_worker_that_asks(tmp_path: Path) -> No
 
     assert before == expected
     assert spend_of_rows(spool, AT_MS, cut, ("key", "team")) == expected
+
+
+def test_the_priced_attempts_of_a_request_of_unknown_cost_count_before_draining_and_after(tmp_path: Path) -> None:
+    """Else a restart would give back what a budget has paid for."""
+    journal = small_journal(tmp_path)
+    journal.append(begin(1, user_hash="ada"))
+    journal.append(attempt(1, 1, status="upstream_error", cost_nusd=70))
+    journal.append(attempt(1, 2, role="fallback", price=None, cost_nusd=None))
+    journal.append(end(1, attempts=2, cost_nusd=None))
+    spool = tmp_path / "spool"
+    expected = {name: (70, 70) for name in ("key:mobile", "team:apps", "user:ada")}
+
+    def found() -> list[object]:
+        late = spend_of_rows(spool, AT_MS, AT_MS + DAY_MS, ("key", "team", "user_hash"))
+        early = spend_of_callers(spool, AT_MS) | spend_of_rows(spool, AT_MS, AT_MS + DAY_MS, ("user_hash",))
+        return [early, late]
+
+    assert found() == [expected, expected]
+    journal.close()
+    with Drainer("default", tmp_path) as drainer:
+        drainer.drain_once()
+
+    assert found() == [expected, expected]
+    assert {name: one.month_nusd for name, one in spent_by_users(["ada"], AT_MS + DAY_MS).items()} == {"user:ada": 70}

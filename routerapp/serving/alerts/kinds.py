@@ -29,7 +29,7 @@ class Unit:
             return (
                 f"{self.low * 100:g} to {self.high * 100:g} percent, as a fraction from {self.low:g} to {self.high:g}"
             )
-        return f"{self.low:,g} to {self.high:,g} {self.name}"
+        return f"{self.low:,.0f} to {self.high:,.0f} {self.name}"
 
 
 SHARE = Unit("percent", 0.001, 1.0, is_share=True)

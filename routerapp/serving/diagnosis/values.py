@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from routerapp.serving.concealer import concealed
+
 OK, FAIL, WARN, SKIPPED = "ok", "fail", "warn", "skipped"
 LONGEST_QUOTE = 160
 
@@ -48,6 +50,6 @@ class Diagnosis:
 def quoted(text: str, credential: str | None) -> str:
     """One short line of a stranger's text, without our credential, whole or as the beginning that was cut."""
     if credential:
-        text = text.replace(credential, "…")
+        text = concealed(text, credential)
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= LONGEST_QUOTE else f"{line[: LONGEST_QUOTE - 1]}…"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from routerapp.models import AlertChannel, AlertRule, AttemptRollup, RequestRollup
+from routerapp.serving.alerts.receiver import set_receiver
 from routerapp.store.config_document import unix_ms
 from routerapp.store.rollups import MINUTE_MS
 

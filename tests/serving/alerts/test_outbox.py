@@ -9,6 +9,8 @@ import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -100,6 +102,23 @@ def test_a_signature_covers_time_and_body_with_the_secret(receiver):
     assert hmac.compare_digest(digits, given)
     assert abs(int(at) - time.time()) < 60
     assert SECRET not in json.dumps(sent.headers) + sent.body.decode()
+
+
+def test_the_documented_check_takes_what_is_sent_and_nothing_else(receiver):
+    page = (Path(__file__).parents[3] / "docs/alerts.md").read_text()
+    names: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    channel = a_channel(receiver.url)
+    channel.ciphertext = encrypt(ALERT_CHANNEL, channel.slug, SECRET)
+    channel.save()
+    an_opened(channel)
+    send_at(NOW)
+    header, body = receiver.received[0].headers["signalbox-signature"], receiver.received[0].body
+
+    assert names["is_genuine"](SECRET, header, body)
+    assert not names["is_genuine"](SECRET, header, body + b" ")
+    assert not names["is_genuine"]("another secret there is", header, body)
+    assert not names["is_genuine"](SECRET, header.replace("t=1", "t=2"), body)
 
 
 def test_without_a_secret_nothing_is_signed(receiver):
