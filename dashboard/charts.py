@@ -157,7 +157,7 @@ def _success(report: Report) -> Chart:
     times = [_time(point.starts_at_ms, report.step_ms) for point in report.over_time]
     points = [point.success for point in report.over_time]
     shares = [None if one.share is None else round(100 * one.share, 3) for one in points]
-    axis = {"ticksuffix": " %", "range": _share_range(shares)}
+    axis = {"ticksuffix": " %", "range": share_range(shares)}
     figure = figures.lines(times, {"success": shares}, axis, is_from_zero=False)
     rows = tuple(
         (time, "unknown" if one.share is None else share(one.share), count(one.ok), count(one.judged))
@@ -177,7 +177,7 @@ def _success(report: Report) -> Chart:
     return Chart("success", "Success over time", unit, finding, figure, columns, rows, exact, names)
 
 
-def _share_range(percents: Sequence[float | None]) -> list[float]:
+def share_range(percents: Sequence[float | None]) -> list[float]:
     """From somewhat below the worst to just above 100: nothing is drawn where no share can be."""
     lowest = min((one for one in percents if one is not None), default=0.0)
     span = max(1.0, 100 - lowest)

@@ -66,4 +66,4 @@ class Application:
 
 application: Application | AccessLog = Application(django_application)
 if settings.ENVIRONMENT.observability.has_access_log:
-    application = AccessLog(application)
+    application = AccessLog(application, settings.ENVIRONMENT.trusted_proxies.client_of)

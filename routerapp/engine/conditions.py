@@ -214,6 +214,8 @@ def _complaint(field: Field, op: str, value: Any) -> tuple[str, str] | None:
 def _pattern_complaint(value: Any) -> tuple[str, str] | None:
     if not isinstance(value, str) or not 1 <= len(value) <= PATTERN_CHARACTERS:
         return ("bad_pattern", f"A pattern is text of 1 to {PATTERN_CHARACTERS} characters.")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        return ("bad_pattern", "Half a surrogate pair is no character, so nothing can match it.")
     try:
         compile_pattern(value)
     except re2.error as error:

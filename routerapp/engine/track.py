@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from routerapp.engine.levers.lever import UP, Number
@@ -56,11 +57,16 @@ def track_of(number: Number, direction: int, below: float) -> Track:
     length = direction * (last - begin) + 1
     if number.before is None:
         return Track(number, direction, begin, length if number.size(0) < below else 0)
-    if below != float("inf"):
-        edge = number.edge(direction, below)
+    edge = number.edge(direction, below)
+    if isfinite(edge):
         nearest = grid.at_most(edge) if direction == UP else grid.at_least(edge)
         length = min(length, direction * (nearest - begin) + 1)
     track = Track(number, direction, begin, length)
-    while track.length >= 1 and number.size(track.value(track.length)) >= below:
-        track = Track(number, direction, begin, track.length - 1)
-    return track
+    if length < 1 or number.size(track.value(length)) < below:
+        return track
+    # Sizes grow with the distance; where floats lie far apart many places share one, so halving and not one by one.
+    near, far = 0, length
+    while far - near > 1:
+        middle = (near + far) // 2
+        near, far = (middle, far) if number.size(track.value(middle)) < below else (near, middle)
+    return Track(number, direction, begin, near)

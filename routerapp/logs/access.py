@@ -21,10 +21,14 @@ log = logging.getLogger("signalbox.access")
 
 
 class AccessLog:
-    """Around the whole application. An answer that was cut off has the status it began with; one that never began, 499."""
+    """Around the whole application. An answer that was cut off has the status it began with; one that never began, 499.
 
-    def __init__(self, app: App) -> None:
+    client_of: (peer, X-Forwarded-For) → whose request it is.
+    """
+
+    def __init__(self, app: App, client_of: Callable[[str, str], str] = lambda peer, _: peer) -> None:
         self._app = app
+        self._client_of = client_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -33,7 +37,14 @@ class AccessLog:
         try:
             await self._app(scope, receive, answer.send)
         finally:
-            answer.write(scope)
+            answer.write(scope, self._client(scope))
+
+    def _client(self, scope: Scope) -> str | None:
+        peer = scope.get("client")
+        if not peer:
+            return None
+        forwarded = [value for name, value in scope.get("headers", ()) if name == b"x-forwarded-for"]
+        return self._client_of(peer[0], b",".join(forwarded).decode("latin-1"))
 
 
 class _Answer:
@@ -55,8 +66,7 @@ class _Answer:
             self._bytes += len(message.get("body", b""))
         await self._send(message)
 
-    def write(self, scope: Scope) -> None:
-        client = scope.get("client")
+    def write(self, scope: Scope, client: str | None) -> None:
         path = shown_path(scope["path"])
         log.info(
             "%s %s",
@@ -69,7 +79,7 @@ class _Answer:
                 "status": self._status,
                 "duration_ms": round((time.monotonic() - self._began) * 1000, 1),
                 "bytes_sent": self._bytes,
-                "client": client[0] if client else None,
+                "client": client,
             },
         )
 

@@ -38,6 +38,9 @@ class _Text(msgspec.Struct, gc=False):
 
 
 class _Choice(msgspec.Struct, gc=False):
+    """index is read for whoever retells the answer: a number beyond every range is no answer."""
+
+    index: Any = None
     delta: _Text | None = None
     message: _Text | None = None
     finish_reason: str | None = None
@@ -215,13 +218,16 @@ def _generated_bytes(part: _Text | None) -> int:
 
 def _text_bytes(value: Any) -> int:
     """UTF-8 length of all text at any depth: content parts, tool names and arguments."""
-    if isinstance(value, str):
-        return len(value.encode("utf-8", "surrogatepass"))
-    if isinstance(value, dict):
-        return sum(_text_bytes(inner) for name, inner in value.items() if name not in ("id", "type"))
-    if isinstance(value, list):
-        return sum(_text_bytes(inner) for inner in value)
-    return 0
+    total, left = 0, [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            total += len(one.encode("utf-8", "surrogatepass"))
+        elif isinstance(one, dict):
+            left += [inner for name, inner in one.items() if name not in ("id", "type")]
+        elif isinstance(one, list):
+            left += one
+    return total
 
 
 def _text(value: Any) -> str:

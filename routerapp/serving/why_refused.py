@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import orjson
 
 from routerapp.engine.types import Candidate, Decision
 from routerapp.engine.verdicts import Verdict
@@ -160,4 +161,10 @@ def _upstream_error(error: ProviderError) -> dict[str, Any]:
         document = msgspec.json.decode(error.body)
     except (ValueError, RecursionError):
         return {}
-    return {"upstream": document.get("error", document) if isinstance(document, dict) else document}
+    found = {"upstream": document.get("error", document) if isinstance(document, dict) else document}
+    try:
+        orjson.dumps(found)
+    except TypeError:
+        # Numbers and depths that can be read and not be written again.
+        return {}
+    return found

@@ -34,7 +34,7 @@
     return {
       ...own,
       xaxis: { ...axis, showgrid: own.yaxis?.type === "category", ...own.xaxis },
-      yaxis: { ...axis, nticks: 6, ...own.yaxis },
+      yaxis: { ...axis, nticks: 8, ...own.yaxis },
       margin: { l: 44, r: 12, t: 6, b: 28 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",

@@ -96,10 +96,10 @@
     function show() {
       const parts = [];
       if (seen.model) parts.push(seen.provider ? `${seen.model} at ${seen.provider}` : seen.model);
-      if (seen.ttft_ms != null) parts.push(`first token ${seen.ttft_ms} ms`);
-      if (seen.latency_ms != null) parts.push(`${seen.latency_ms} ms in all`);
+      if (seen.ttft_ms != null) parts.push(`first token ${time(seen.ttft_ms)}`);
+      if (seen.latency_ms != null) parts.push(`${time(seen.latency_ms)} in all`);
       if (seen.prompt_tokens != null) parts.push(`${seen.prompt_tokens} tokens in, ${seen.completion_tokens} out${seen.is_estimated ? " (estimated)" : ""}`);
-      if ("cost" in seen) parts.push(seen.cost == null ? "cost unknown" : `$${plain(seen.cost)}`);
+      if ("cost" in seen) parts.push(seen.cost == null ? "cost unknown" : money(Number(seen.cost)));
       if (seen.reason && seen.reason !== "stop") parts.push(`ended by ${seen.reason}`);
       facts.replaceChildren(document.createTextNode(parts.join(" · ")));
       if (seen.decision) {
@@ -130,8 +130,14 @@
     return made;
   }
 
-  function plain(number) {
-    return Number(number).toFixed(9).replace(/0+$/, "").replace(/\.$/, ".00");
+  // As every page says them: three digits that count.
+  function time(ms) {
+    return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`;
+  }
+
+  function money(usd) {
+    if (!usd || usd >= 1) return `$${usd.toFixed(2)}`;
+    return `$${usd.toFixed(Math.min(9, Math.max(2, 2 - Math.floor(Math.log10(usd)))))}`;
   }
 
   form.addEventListener("submit", (event) => {

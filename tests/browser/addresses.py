@@ -51,6 +51,11 @@ NOT_PAGES = frozenset(
         "welcome-start-empty",
         "welcome-simulated",
         "welcome-terms",
+        "sign-out-others",
+        "identity-unlink",
+        "second-factor-picture",
+        "sign-in-provider",
+        "sign-in-provider-return",
         "alert-retry",
         "alert-channel-secret",
         "alert-channel-test",
@@ -88,6 +93,7 @@ PLAIN = (
 )
 PLAIN += ("dimension-create", "deployment-create", "provider-create", "playground", "key-list", "key-create")
 PLAIN += ("team-create", "end-user-create", "provider-list", "price-import", "repricing")
+PLAIN += ("experiment-list", "experiment-create")
 PLAIN += ("alert-list", "alert-rule-kinds")
 PLAIN += ("audit", "system", "system-jobs", "system-settings")
 PLAIN += ("account", "second-factor", "user-list", "invitation-create", "sign-in-settings")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from dashboard.charts import share_range
 from routerapp.models import InstallationState
 from tests.dashboard.recorded import record_traffic
 
@@ -161,3 +162,13 @@ def test_the_numbers_lead_to_the_very_rows_they_count(viewer, tmp_path):
 
     assert tile.figure == "2"
     assert len(viewer.get(tile.url).context["page"].rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("percents", "lowest"), [([100.0, 100.0], 98.9), ([100.0, None, 95.0], 94.6), ([0.0], 0.0), ([None], 0.0)]
+)
+def test_the_axis_of_success_ends_just_above_all(percents, lowest):
+    bottom, top = share_range(percents)
+
+    assert bottom == pytest.approx(lowest, abs=0.05)
+    assert 100 < top <= 105

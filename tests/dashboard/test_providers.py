@@ -192,3 +192,12 @@ def test_only_an_admin_changes_anything(signed_in: Any, acme: Provider, role: st
     assert "Test now" not in body(client.get(at("detail", "acme")))
     for name in ("test", "credential", "toggle", "archive", "edit", "models"):
         assert client.post(at(name, "acme")).status_code == 403
+
+
+def test_a_move_to_another_host_says_that_the_credential_is_gone(admin: Any, acme: Provider) -> None:
+    moved = {"name": "Acme", "base_url": "http://127.0.0.1:9/v1", "preset": acme.preset, "is_enabled": "on"}
+
+    page = admin.post(reverse("dashboard:provider-edit", args=["acme"]), moved, follow=True)
+
+    assert not Credential.objects.exists()
+    assert "Its credential went with the old address" in page.content.decode()

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from dashboard.palette import MOST_OF_A_KIND
+from routerapp.models import Experiment
 from tests.factories import a_deployment, a_document, a_key, a_language_model, a_policy, a_provider, a_request, a_user
 
 SEARCH = reverse("dashboard:search")
@@ -36,7 +37,13 @@ def test_it_finds_policies_rules_models_and_deployments_by_any_part_of_their_nam
     assert reverse("dashboard:policy-detail", args=["railway"]) in found(viewer, "rail the")
     assert "Night trains" in found(viewer, "NIGHT")
     assert reverse("dashboard:language-model-detail", args=["loco"]) in found(viewer, "comot")
-    assert "Siding four" in found(viewer, "siding")
+    assert reverse("dashboard:deployment-detail", args=["siding-4"]) in found(viewer, "siding four")
+
+
+def test_it_finds_experiments(viewer):
+    Experiment.objects.create(slug="night-fares", name="Night fares", policy=a_policy(), rule_id="r1")
+
+    assert reverse("dashboard:experiment-detail", args=["night-fares"]) in found(viewer, "fares")
 
 
 @pytest.mark.parametrize("role", ["viewer", "editor", "publisher"])

@@ -110,6 +110,16 @@ def test_a_wrong_member_is_400_and_named(running, change, param):
     assert error_of(response)["param"] == param
 
 
+def test_a_key_sent_as_the_model_is_refused_without_being_quoted_or_recorded(running):
+    """The two were swapped; the name of a model is recorded and shown."""
+    answer = running.post({"model": running.key.full, "messages": [{"role": "user", "content": "hi"}]})
+
+    assert answer.status_code == 400
+    assert error_of(answer)["code"] == "key_as_model"
+    assert running.key.full not in answer.text
+    assert running.key.full not in repr(journal_of(running.runtime))
+
+
 @pytest.mark.parametrize("name", ["seed", "stream_options", "tool_choice", "a_field_of_tomorrow"])
 def test_a_number_beyond_every_range_is_400_wherever_it_stands(running, name):
     """Also where the upstream would be the first to read it: an adapter may have to translate it."""

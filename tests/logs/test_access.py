@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from routerapp.client_address import parse_trusted_proxies
 from routerapp.logs.access import AccessLog
 
 SCOPE = {
@@ -22,9 +23,9 @@ async def silent(*_):
     return {}
 
 
-async def call(app, caplog, scope=SCOPE):
+async def call(app, caplog, scope=SCOPE, **options):
     with caplog.at_level(logging.INFO, "signalbox.access"):
-        await AccessLog(app)(scope, silent, silent)
+        await AccessLog(app, **options)(scope, silent, silent)
     return caplog.records
 
 
@@ -50,6 +51,18 @@ async def test_an_answer_that_never_began_is_told_too(caplog):
         await call(app, caplog)
 
     assert caplog.records[0].status == 499
+
+
+@pytest.mark.parametrize(
+    ("proxies", "client"), [("1", "198.51.100.9"), ("", "203.0.113.7"), ("203.0.113.0/24", "198.51.100.9")]
+)
+async def test_behind_proxies_the_client_is_the_one_they_report(caplog, proxies, client):
+    forwarded = [(b"x-forwarded-for", b"10.9.9.9, 198.51.100.9")]
+    scope = SCOPE | {"headers": [*SCOPE["headers"], *forwarded]}
+
+    await call(silent_app, caplog, scope, client_of=parse_trusted_proxies(proxies).client_of)
+
+    assert caplog.records[0].client == client
 
 
 async def test_other_kinds_of_connection_are_left_alone(caplog):

@@ -205,3 +205,22 @@ def test_a_kept_message_does_not_quote_the_prompt_at_length(repeats: int) -> Non
 )
 def test_reads_how_long_to_wait(headers: dict[str, str], wait: int | None) -> None:
     assert retry_after_ms(headers) == wait
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ('{"content": ' + '{"a":' * 900 + "1" + "}" * 900 + "}", None),
+        ('{"content": "hi"}, "index": 1e999', BadAnswer),
+    ],
+)
+def test_an_answer_is_read_whatever_its_depth_or_refused_as_the_upstreams_fault(
+    message: str, kind: type[ProviderError] | None
+) -> None:
+    """Else the caller got 500 for it, and no fallback was asked."""
+    body = f'{{"choices": [{{"message": {message}, "finish_reason": "stop"}}]}}'.encode()
+    if kind is None:
+        assert ADAPTER.read_reply(CHAT, 200, JSON, body).finish_reason == "stop"
+        return
+    with pytest.raises(kind):
+        ADAPTER.read_reply(CHAT, 200, JSON, body)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from routerapp.gateway.authenticate import READS_ALL_DECISIONS as MANAGING
 from routerapp.models import APIKey
 from routerapp.serving.permissions import RANK
 from tests.api.callers import SCOPE_OF_ROLE, maker
@@ -140,6 +143,20 @@ def test_a_key_ends_with_its_makers_rights():
 
 
 @pytest.mark.django_db
+@pytest.mark.django_db
+def test_a_locked_persons_keys_open_no_route():
+    headers = {"authorization": f"Bearer {the_key('admin').full_key}"}
+    person = maker()
+    person.is_active = False
+    person.save()
+    found = {
+        case: send(case[1], path_of(case[0]), headers).status_code for case in CASES if MATRIX[case[0]].get(case[1])
+    }
+
+    assert set(found.values()) == {403}
+
+
+@pytest.mark.django_db
 def test_a_signed_in_admins_session_opens_no_route_of_the_api():
     client = Client(raise_request_exception=False)
     client.force_login(maker(), backend="django.contrib.auth.backends.ModelBackend")
@@ -164,25 +181,33 @@ GATEWAY = [
     ("GET", "/v1/router/decisions/0193b000-0000-7000-8000-000000000001"),
     ("POST", "/v1/feedback"),
 ]
-EXPIRED, NO_SCOPE = a_gateway_key(), a_gateway_key()
+UNKNOWN, EXPIRED = a_gateway_key(), a_gateway_key()
+# What a key may on the gateway hangs on its scopes alone: chat for calls, a managing one for others' decisions.
+SCOPES = ("chat", "read", "edit", "publish", "admin", "policy:pin")
+KEY_WITH = {scope: a_gateway_key() for scope in SCOPES}
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory) -> Iterator[Running]:
     def make_snapshot(keys):
-        snapshot = a_snapshot(keys={**keys, "reader": NO_SCOPE}, callers={"reader": {"scopes": ["read"]}})
-        return snapshot
+        scoped = {f"with-{scope.replace(':', '-')}": scope for scope in SCOPES}
+        snapshot = a_snapshot(
+            keys={**keys, "expired": EXPIRED, **{name: KEY_WITH[scope] for name, scope in scoped.items()}},
+            callers={name: {"scopes": [scope]} for name, scope in scoped.items()},
+        )
+        ended = replace(snapshot.keys[EXPIRED.prefix], expires_at_ms=1)
+        return replace(snapshot, keys={**snapshot.keys, EXPIRED.prefix: ended})
 
     with running_gateway(tmp_path_factory.mktemp("forms"), make_snapshot) as running:
         yield running
 
 
 def ask(gateway: Running, method: str, path: str, headers: dict[str, str], query: str = "") -> int:
-    with gateway.client() as client:
-        del client.headers["authorization"]
-        return client.request(
-            method, path + query, headers=headers, **({"json": {}} if method == "POST" else {})
-        ).status_code
+    body = {"json": {}} if method == "POST" else {}
+    # There is no TLS here, and reading trust anchors takes longer than all the rest.
+    return httpx.request(
+        method, gateway.url + path + query, headers=headers, trust_env=False, verify=False, **body
+    ).status_code
 
 
 def test_every_route_of_the_gateway_is_listed():
@@ -211,13 +236,62 @@ def test_the_gateway_takes_a_good_key_in_each_documented_form(gateway, form):
     assert 401 not in {ask(gateway, method, path, headers) for method, path in GATEWAY}
 
 
-def test_what_a_key_may_not_do_it_may_not_do_in_the_other_form_either(gateway):
+@pytest.mark.parametrize("scope", SCOPES)
+def test_what_a_key_may_not_do_it_may_not_do_in_the_other_form_either(gateway, scope):
+    key = KEY_WITH[scope].full
     chats = [(method, path) for method, path in GATEWAY if "decisions" not in path]
-    for headers in ({"authorization": f"Bearer {NO_SCOPE.full}"}, {"x-api-key": NO_SCOPE.full}):
-        assert {ask(gateway, method, path, headers) for method, path in chats} == {403}
+    for headers in ({"authorization": f"Bearer {key}"}, {"x-api-key": key}):
+        found = {ask(gateway, method, path, headers) for method, path in chats}
+
+        assert (found == {403}) == (scope != "chat"), found
+        assert scope != "chat" or not found & {401, 403}
+
+
+@pytest.mark.parametrize("key", [UNKNOWN, EXPIRED], ids=["unknown or revoked", "expired"])
+def test_a_key_that_has_ended_opens_no_route_of_the_gateway(gateway, key):
+    for headers in ({"authorization": f"Bearer {key.full}"}, {"x-api-key": key.full}):
+        assert {ask(gateway, method, path, headers) for method, path in GATEWAY} == {401}
+
+
+METRICS_TOKEN = "a-token-for-scrapers"
+# /metrics: who → (headers, what they get while a token is set).
+SCRAPERS: dict[str, tuple[dict[str, str], int]] = {
+    "nobody": ({}, 401),
+    "token": ({"authorization": f"Bearer {METRICS_TOKEN}"}, 200),
+    "token as x-api-key": ({"x-api-key": METRICS_TOKEN}, 401),
+    "token as a password": ({"authorization": basic(f"metrics:{METRICS_TOKEN}")}, 401),
+    "token as a cookie": ({"cookie": f"token={METRICS_TOKEN}"}, 401),
+    "no key": ({"authorization": f"Bearer {UNKNOWN.full}"}, 401),
+    "expired": ({"authorization": f"Bearer {EXPIRED.full}"}, 401),
+    **{
+        f"{scope} as {form}": ({name: text.format(KEY_WITH[scope].full)}, 200 if scope in MANAGING else 403)
+        for scope in SCOPES
+        for form, name, text in (("bearer", "authorization", "Bearer {}"), ("x-api-key", "x-api-key", "{}"))
+    },
+}
+
+
+@pytest.mark.parametrize("who", SCRAPERS)
+def test_metrics_are_for_the_token_and_for_keys_that_manage(gateway, monkeypatch, who):
+    monkeypatch.setattr(gateway.runtime, "metrics_token", METRICS_TOKEN)
+    headers, status = SCRAPERS[who]
+
+    assert ask(gateway, "GET", "/metrics", headers) == status
+    assert ask(gateway, "GET", "/metrics", {}, f"?token={METRICS_TOKEN}&api_key={KEY_WITH['admin'].full}") == 401
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health_is_open_and_says_the_same_to_everybody(gateway, path):
+    """Who asks makes no difference, so a bad credential must not either (orchestrators send none)."""
+    answers = {
+        httpx.get(gateway.url + path, headers=headers, trust_env=False, verify=False).text
+        for headers, _ in SCRAPERS.values()
+    }
+
+    assert len(answers) == 1
 
 
 def test_a_bad_key_is_not_rescued_by_a_good_one_in_the_other_header(gateway):
-    headers = {"authorization": f"Bearer {EXPIRED.full}", "x-api-key": gateway.key.full}
+    headers = {"authorization": f"Bearer {UNKNOWN.full}", "x-api-key": gateway.key.full}
 
     assert {ask(gateway, method, path, headers) for method, path in GATEWAY} == {401}

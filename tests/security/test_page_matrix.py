@@ -16,7 +16,7 @@ from routerapp.models import Role, User
 from routerapp.serving.permissions import RANK
 from tests.api.callers import maker
 from tests.dashboard.conftest import _static_files_without_manifest as _static_files_without_manifest
-from tests.factories import a_draft, a_key, a_policy, a_user
+from tests.factories import a_draft, a_key, a_language_model, a_policy, a_user
 
 PAGES = {
     EVERYONE: """
@@ -58,6 +58,8 @@ CLOSED = {name: role for name, role in ROLE_OF.items() if role != EVERYONE}
 PATTERNS = {pattern.name: pattern for pattern in urlpatterns}
 # Shown to more people than may change it.
 NEEDED_TO_POST = {"draft-document": Role.EDITOR, "price-import": Role.ADMIN}
+# Every installation is born with these; the sample models are scored by them.
+SCORES = ("accuracy", "code", "math", "reasoning")
 ACTIONS = ("GET", "POST")
 SIGN_IN = "/sign-in/"
 
@@ -96,6 +98,7 @@ def test_every_page_is_listed_and_held_to_its_role() -> None:
 def test_a_role_opens_what_the_table_says_and_nothing_else(role: str) -> None:
     """Whoever may not is told 403 before anything else about the page: neither that it is a POST nor that nothing is there."""
     a_draft(a_policy(slug="support"))
+    a_language_model(scores=dict.fromkeys(SCORES, 0.5))
     client, wrong = client_of(a_user(role)), {}
     for name, page_role in CLOSED.items():
         for method in ACTIONS:

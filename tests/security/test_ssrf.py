@@ -28,6 +28,8 @@ from routerapp.providers.errors import ProviderError
 from routerapp.providers.mail import Relay, send_mail
 from routerapp.providers.openid import Description, OpenIdProvider, OpenIdUnavailable
 from routerapp.providers.otlp import Collector, NotDelivered
+from routerapp.providers.trial import Call, try_call
+from routerapp.serving.alerts.delivery import Parcel, deliver
 from tests.api.callers import calls_as
 from tests.factories import a_deployment as a_deployment_row
 from tests.factories import a_language_model
@@ -98,6 +100,15 @@ def as_otlp_endpoint(url: str) -> None:
     collector.close()
 
 
+def as_webhook(url: str) -> None:
+    """Kept before the guard knew better, or put into the table by hand."""
+    assert not deliver(Parcel("webhook", url, "key", "title", "text", {"text": "x"}, "secret-of-the-hook")).is_taken
+
+
+def as_provider_test(url: str) -> None:
+    assert try_call(Call("GET", url, {"authorization": "Bearer x"}), EgressGuard(), 5).problem
+
+
 @pytest.fixture(autouse=True)
 def _one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each client would read all trust anchors anew, hundreds of times in here."""
@@ -110,6 +121,8 @@ WAYS: list[Callable[[str], None]] = [
     as_openid_issuer,
     as_openid_endpoint,
     as_otlp_endpoint,
+    as_webhook,
+    as_provider_test,
 ]
 
 

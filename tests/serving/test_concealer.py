@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routerapp.serving.concealer import Concealer, _wanted, concealed, concealer_for
+from routerapp.serving.concealer import Concealer, concealed, concealer_for
 
 SECRET = "sk-planted-credential-0001"
 
@@ -71,13 +71,20 @@ def test_whole_events_are_never_kept_back():
 def test_other_spellings_are_found_as_well(credential, spelled):
     """However an encoder wrote it, and wherever the packet was cut, no run of it long enough to be of use passes."""
     text = f"data: {spelled(credential)}\n\n".encode()
-    secrets = _wanted(credential)[0]
     for cut in range(1, len(text)):
         concealer = Concealer(credential)
         seen = concealer.packet(text[:cut]) + concealer.packet(text[cut:]) + concealer.rest()
 
         assert "…".encode() in seen
-        assert not [secret for secret in secrets if secret in seen]
+        assert len(seen) < 30 and Concealer(credential).packet(seen) == seen
+
+
+def test_mixed_escapes_are_found_too():
+    """As JSON of one library inside the HTML page of another."""
+    concealer = Concealer("planted/Azure+key=61&x")
+    text = rb'{"a": "planted\/Azure\u002Bkey\u003d61&amp;x", "b": "planted%2fAzure%2Bkey&#61;61\u0026x"}'
+
+    assert concealer.packet(text) == '{"a": "…", "b": "…"}'.encode()
 
 
 def test_a_cut_text_loses_a_telling_part_of_the_credential_and_no_innocent_letter():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
@@ -61,21 +62,13 @@ class Grid:
         return place * self.units if self.per == 1 else place * self.units / self.per
 
     def at_most(self, value: float) -> int:
-        """Place of the largest multiple that is not above the value."""
-        place = floor(value * self.per / self.units)
-        while self.value(place) > value:
-            place -= 1
-        while self.value(place + 1) <= value:
-            place += 1
-        return place
+        """Place of the largest multiple that is not above the value; of one of those that no float tells apart."""
+        place = floor(Fraction(value) * self.per / self.units)
+        return place + 1 if self.value(place + 1) <= value else place
 
     def at_least(self, value: float) -> int:
-        place = ceil(value * self.per / self.units)
-        while self.value(place) < value:
-            place += 1
-        while self.value(place - 1) >= value:
-            place -= 1
-        return place
+        place = ceil(Fraction(value) * self.per / self.units)
+        return place - 1 if self.value(place - 1) >= value else place
 
 
 # What one step is, and below which amount a change counts as if the number were that large: near zero, ratios say nothing.

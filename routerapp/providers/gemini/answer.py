@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from routerapp.providers.base import Usage
 from routerapp.providers.errors import BadAnswer
+from routerapp.providers.gemini.words import encode
 
 FINISHED = {
     "STOP": "stop",
@@ -103,7 +103,7 @@ def _tool_call(call: Any, call_id: str, signature: str | None) -> dict[str, Any]
     found = {
         "id": own_id if isinstance(own_id, str) and own_id else call_id,
         "type": "function",
-        "function": {"name": call["name"], "arguments": orjson.dumps(arguments or {}).decode()},
+        "function": {"name": call["name"], "arguments": encode(arguments or {}).decode()},
     }
     return found | google(signature)
 

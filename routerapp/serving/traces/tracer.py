@@ -120,7 +120,8 @@ class Tracer:
             except NotDelivered as failure:
                 problem = str(failure)
                 # While stopping there is no time to wait for better days.
-                if not failure.is_retryable or self._stop.wait(self._flush_seconds * 2**number):
+                is_last = not failure.is_retryable or number + 1 == TRIES
+                if is_last or self._stop.wait(self._flush_seconds * 2**number):
                     break
             except Exception as failure:
                 problem = type(failure).__name__
