@@ -5,7 +5,7 @@ With one worker its own books are shown, which are exact and not a second old; s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,7 @@ class Standing:
 class Standings:
     """All of one moment: ask once a page, then look up by subject."""
 
-    def __init__(self, now_ms: int, user_hashes: Iterable[str] = (), using: str = "default") -> None:
+    def __init__(self, now_ms: int, user_hashes: Collection[str] = (), using: str = "default") -> None:
         self._spent = spent_by_callers(now_ms, using)
         self._spent |= spent_by_users(user_hashes, now_ms, using)
         fresh = WorkerReport.objects.using(using).filter(reported_at__gte=timezone.now() - FRESH)

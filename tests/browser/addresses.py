@@ -62,6 +62,8 @@ NOT_PAGES = frozenset(
         "settings-change",
     }
 )
+# Only of an account with a second factor, or beside an OpenID provider: test_people.py looks at them.
+OF_AN_ACCOUNT = frozenset({"second-factor-off", "recovery-codes", "identity-link", "sign-in-code"})
 # Signed in, this one leads elsewhere; it is looked at before signing in.
 SIGN_IN = "sign-in"
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext
 
 from dashboard.urls import urlpatterns
-from tests.browser.addresses import NOT_PAGES, SIGN_IN, Address, every_page
+from tests.browser.addresses import NOT_PAGES, OF_AN_ACCOUNT, SIGN_IN, Address, every_page
 from tests.browser.chromium import a_browser
 from tests.browser.hostile import send_traffic, spoil
-from tests.browser.watch import PASSWORD, SETTLED, WIDTHS, Watch, sign_in
+from tests.browser.looks import PAIRS, look_at, visit
+from tests.browser.watch import PASSWORD, WIDTHS, Watch, sign_in
 from tests.process.product import QUICK_WORKSPACE, Product, a_product
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
-# Looks that differ in both width and theme: two of them show all there is to a page.
-PAIRS = ((("wide", "light"), ("phone", "dark")), (("phone", "light"), ("wide", "dark")))
 FACTS = {"draft": 1, "empty_draft": 1, "rule": "x", "key": "x", "answered": "x", "failed": "x", "hostile": "x"} | {
     "invitation": 1,
     "invitation_token": "x",
@@ -49,31 +48,6 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def visit(page: Page, address: Address, watch: Watch) -> None:
-    watch.place = address.label
-    response = page.goto(address.path)
-    if response is None or response.status != address.status:
-        watch.add(f"answered {response.status if response else 'nothing'}, not {address.status}")
-    if address.arrive is not None:
-        address.arrive(page)
-
-
-def look_at(
-    page: Page, address: Address, watch: Watch, looks: Sequence[tuple[str, str]], with_axe: bool = False
-) -> None:
-    """Loaded in the first look, then brought into the others as turning a device or changing the theme does."""
-    for place, (width, theme) in enumerate(looks):
-        page.emulate_media(color_scheme=theme)
-        page.set_viewport_size(WIDTHS[width])
-        if place == 0:
-            visit(page, address, watch)
-        page.evaluate(SETTLED)
-        watch.place = f"{address.label}, {width}, {theme}"
-        watch.check(page)
-        if with_axe:
-            watch.add_axe(page, is_seen_before=place > 0)
-
-
 def a_context(browser: Browser, product: Product, **options: bool) -> BrowserContext:
     return browser.new_context(base_url=product.url, viewport=WIDTHS["wide"], reduced_motion="reduce", **options)
 
@@ -81,7 +55,7 @@ def a_context(browser: Browser, product: Product, **options: bool) -> BrowserCon
 def test_every_page_of_the_url_conf_is_visited_or_is_no_page():
     visited = {address.label for address in every_page(FACTS)}
 
-    assert {str(pattern.name) for pattern in urlpatterns} - visited == NOT_PAGES | {SIGN_IN}
+    assert {str(pattern.name) for pattern in urlpatterns} - visited == NOT_PAGES | OF_AN_ACCOUNT | {SIGN_IN}
 
 
 def test_no_page_breaks_its_security_policy_leaves_this_machine_or_scrolls_sideways(browser, crawled):

@@ -9,7 +9,9 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.addresses import OF_AN_ACCOUNT, pages_of_url_conf
 from tests.browser.chromium import a_browser
+from tests.browser.looks import PAIRS, look_at
 from tests.browser.watch import WIDTHS, Watch
 from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, a_provider
 from tests.process.product import QUICK_WORKSPACE, Product, a_product
@@ -168,6 +170,26 @@ def test_all_of_it_works_without_javascript(new_page):
 
     expect(theirs.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(again.get_by_role("heading", name="Your account")).to_be_visible()
+
+
+def test_axe_finds_nothing_on_the_pages_of_an_account_with_a_second_factor(browser, product):
+    context = browser.new_context(base_url=product.url, bypass_csp=True, reduced_motion="reduce")
+    watch, page = Watch(context, product.url), context.new_page()
+    sign_in(page, "admin", PASSWORD)
+    accept(page, invite(page, "lise"))
+    enrol(page)
+    addresses = pages_of_url_conf({name: {} for name in sorted(OF_AN_ACCOUNT - {"sign-in-code"})})
+    addresses += pages_of_url_conf({"account": {}})
+    for address in addresses:
+        look_at(page, address, watch, PAIRS[0] + PAIRS[1], with_axe=True)
+    page.evaluate("document.querySelector('form[action=\"/sign-out/\"] button').click()")
+    page.get_by_role("heading", name="Sign in").wait_for()
+    sign_in(page, "lise", THEIRS)
+    page.get_by_role("heading", name="Enter your code").wait_for()
+    look_at(page, pages_of_url_conf({"sign-in-code": {}})[0], watch, PAIRS[0] + PAIRS[1], with_axe=True)
+    context.close()
+
+    assert not watch.problems, "\n" + "\n".join(watch.problems)
 
 
 def test_an_account_linked_to_the_provider_comes_in_without_a_password(new_page):
