@@ -87,7 +87,9 @@ class DeploymentForm(forms.Form):
     requests_per_minute = _number("Requests per minute", help_text="Empty: no limit.")
     tokens_per_minute = _number("Tokens per minute", help_text="Of prompt and answer. Empty: no limit.")
     simulation = _object_field(
-        "Simulation script", "For simulated providers: a JSON object with latency, tokens and errors.", rows=4
+        "Simulation script",
+        "For simulated providers only: a JSON object with latency, tokens and errors. Empty for all others.",
+        rows=4,
     )
 
     def clean_residency(self) -> list[str]:

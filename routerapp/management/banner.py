@@ -28,11 +28,16 @@ def first_words(start: FirstStart) -> str:
     return f"\nSign in as   admin\nPassword     {told}\n\n"
 
 
-def banner(environment: Environment, key_file: Path) -> str:
-    """The curl line reads the key from its file, so that it works as printed at every start and no log holds a key."""
+def banner(environment: Environment, key_file: Path, *, can_route: bool) -> str:
+    """The curl line reads the key from its file, so that it works as printed at every start and no log holds a key.
+
+    can_route: there is a deployment; without one the way to the first is shown, and nothing that would be refused.
+    """
     url = environment.public_url
     lines = ["", f"Signalbox is ready:  {url}/", ""]
-    if key_file.exists():
+    if not can_route:
+        lines += ["No model is set up yet. A guide leads to the first answer:", f"  {url}/welcome/", ""]
+    elif key_file.exists():
         lines += [
             "Route a prompt:",
             f"  curl -s {url}/v1/chat/completions \\",

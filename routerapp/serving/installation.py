@@ -72,6 +72,11 @@ class FirstStart:
     api_key: str | None = field(repr=False)
 
 
+def has_deployments() -> bool:
+    """Whether there is anything a prompt could be routed to."""
+    return Deployment.objects.filter(archived_at=None, is_enabled=True).exists()
+
+
 def first_start(environment: Environment) -> FirstStart:
     """Admin, first key, dimensions, and a plain default policy when no demo follows. Does nothing from the second time on.
 

@@ -86,5 +86,10 @@ def _sign_in() -> tuple[ShownSetting, ...]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict) and value:
+        text = ", ".join(f"{name}: {one}" for name, one in value.items())
+    elif isinstance(value, list) and value:
+        text = ", ".join(map(str, value))
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

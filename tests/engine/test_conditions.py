@@ -198,6 +198,7 @@ def problem(document):
         ({"field": "has_code", "op": "eq", "value": "yes"}, "when.value", "wrong_type"),
         ({"field": "text", "op": "matches", "value": "(?=x)"}, "when.value", "bad_pattern"),
         ({"field": "text", "op": "matches", "value": "a" * 513}, "when.value", "bad_pattern"),
+        ({"field": "text", "op": "matches", "value": "a\ud800"}, "when.value", "bad_pattern"),
         ({"field": "text", "op": "exists", "value": "yes"}, "when.value", "wrong_type"),
         ({"field": "task", "op": "eq", "value": "code", "extra": 1}, "when.extra", "unknown_key"),
         ({"all": []}, "when.all", "wrong_type"),

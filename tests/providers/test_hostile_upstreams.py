@@ -68,6 +68,7 @@ HUGE_ARGUMENT = gemini.candidate({"functionCall": {"name": "f", "args": {"n": 10
 @example(body=gemini.whole(HUGE_ARGUMENT))
 @example(body=b"[" * 100_000)
 @example(body=b'{"a":' * 50_000)
+@example(body=b'{"error": {"message": "no", "code": 1e999, "details": %b%b}}' % (b"[" * 900, b"]" * 900))
 def test_whole_answers(kind: str, status: int, body: bytes) -> None:
     adapter = ADAPTERS[kind]
     for chat in (CHAT, EMBEDDINGS) if adapter.kind != "anthropic" else (CHAT,):

@@ -6,10 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from routerapp.engine.types import Decision
 from routerapp.engine.verdicts import Verdict
+from routerapp.gateway.messages.parse import parse_messages
 from routerapp.providers.clock import VirtualClock
 from routerapp.serving.admission import Admission
 from routerapp.serving.route_chat import prepare
@@ -137,6 +139,21 @@ async def test_a_callers_own_limit_needs_no_cap(tmp_path: Path, own: dict[str, i
 
     assert all(step.verdict != Verdict.OUTPUT_CAPPED_BY_BUDGET for step in served.decision.trace)
     assert journal_of(runtime)[-1].warnings == ()  # type: ignore[union-attr]
+
+
+def test_no_answer_at_all_is_a_limit_too(tmp_path: Path) -> None:
+    """What a Messages caller asks for to fill a prompt cache: a cap in its place would order a real answer."""
+    runtime = limited(tmp_path)
+    hello = [{"role": "user", "content": "hello"}]
+    chat = parse_messages(msgspec.json.encode({"model": "auto", "max_tokens": 0, "messages": hello}), {})
+    prepared = prepare(runtime, chat, caller_of(runtime))
+    admission = Admission(runtime, chat, caller_of(runtime), runtime.clock.now_ms())
+    admission.enter()
+    admission.take(prepared)
+
+    assert admission.hold is not None
+    assert admission.hold.caps == {}
+    admission.release()
 
 
 async def test_without_a_limit_on_usage_nothing_is_capped(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from routerapp.serving import invitations, people
 from routerapp.serving.invitations import NewInvitation
 from routerapp.serving.permissions import Actor, NotAllowed
 from routerapp.serving.refusals import Invalid, Missing
+from routerapp.serving.sign_in_settings import SignInSettings
 from tests.factories import a_key, a_team, a_user
 from tests.serving.actors import ADMIN, PUBLISHER
 
@@ -49,6 +50,19 @@ def test_a_team_archived_meanwhile_is_not_joined() -> None:
     assert accept(new).team is None
     with pytest.raises(Invalid):
         an_invitation("ada", team="legal")
+
+
+def test_no_link_lets_anybody_in_by_password_where_passwords_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    person = a_user(username="ada")
+    links = an_invitation(), invitations.make_password_link("ada", by=ADMIN)
+    monkeypatch.setattr(invitations, "read_sign_in_settings", lambda: SignInSettings(passwords=False))
+
+    for link in links:
+        with pytest.raises(Invalid, match="Passwords are switched off"):
+            accept(link)
+    person.refresh_from_db()
+    assert not person.check_password(NEW)
+    assert User.objects.count() == 1
 
 
 def test_seven_days_and_not_a_minute_more() -> None:

@@ -105,6 +105,8 @@ def test_an_old_version_is_tried_as_it_was(tmp_path: Path) -> None:
         ("draft:x", Invalid),
         ("draft:²", Invalid),
         ("draft:" + "9" * 30, Missing),
+        ("draft:" + "9" * 5_000, Invalid),
+        ("version:support@" + "9" * 5_000, Invalid),
         ("policy:support", Invalid),
     ],
 )

@@ -24,7 +24,7 @@ from routerapp.demo.wanted import wants_demo
 from routerapp.environment import BadSetting, Environment
 from routerapp.management.banner import banner, first_words, keep_first_key
 from routerapp.management.supervisor import AlreadyRunning, ChildKeepsFailing, Supervisor
-from routerapp.serving.installation import first_start
+from routerapp.serving.installation import first_start, has_deployments
 from routerapp.store.secrets import WrongDataFolder
 
 READY_SECONDS = 60.0
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             supervisor.start()
             _wait_until_ready(supervisor, environment.host, environment.port)
             if not supervisor.is_stopping:
-                _say(banner(environment, key_file))
+                _say(banner(environment, key_file, can_route=has_deployments()))
             supervisor.gives_up = False
             supervisor.watch()
         except (ChildKeepsFailing, WrongDataFolder) as error:
