@@ -32,7 +32,7 @@ run: $(VENV)/run.stamp ## Set up what is missing and start Signalbox (Ctrl-C sto
 
 # A file's tests stay together: their fixtures start products, browsers and servers that are dear.
 test: $(VENV)/dev.stamp $(VENV)/llmock.stamp ## Run every test
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp ## Format, lint, types, imports, migrations
 	@$(BIN)/ruff format --check .
