@@ -12,15 +12,15 @@ import httpx
 import pytest
 from django.db.models import Sum
 
-from routerapp.models import Granularity, RequestRollup, RoutedRequest
+from routerapp.models import AttemptRow, Granularity, RequestRollup, RoutedRequest
 from routerapp.serving.units import hash_user
 from routerapp.store.drain import Drainer
 from routerapp.store.keys import NewKey
-from routerapp.store.records import Begin, End
+from routerapp.store.records import AttemptEnd, Begin, End
 from routerapp.store.snapshot import Snapshot
 from routerapp.store.undrained import spend_of_callers, spend_of_rows
 from tests.gateway.server import Running, running_gateway
-from tests.runtimes import QUICK, a_snapshot, journal_of
+from tests.runtimes import QUICK, a_deployment, a_policy, a_snapshot, journal_of
 
 PROMPT = {"messages": [{"role": "user", "content": "Say hello"}], "max_tokens": 100, "user": "ada"}
 DAY = 24 * 3_600_000
@@ -67,19 +67,36 @@ def settle(running: Running) -> None:
     raise AssertionError(usage(running, "key:app"))
 
 
+FLAKY = {**QUICK, "error_share": 0.2, "errors": ["500", "reset", "truncate", "503"]}
+# One in three is of a model without a price, let through by setting, and repeats of a prompt are answered from the cache.
+ODD = {
+    "deployments": [a_deployment("cheap"), a_deployment("dear", dollars=10), a_deployment("bare", prices=[])],
+    "policies": [
+        a_policy(pool=["model:cheap", "model:dear"], cache={"mode": "exact", "ttl_seconds": 60}),
+        a_policy("bare", pool=["model:bare", "model:cheap"], strategy={"kind": "ordered"}),
+    ],
+    "budgets": {"unpriced": "allow"},
+}
+
+
+def bodies_of(number: int, is_odd: bool) -> dict[str, Any]:
+    body = PROMPT | {"stream": number % 3 == 0, "leave": number % 9 == 0, "max_tokens": 40 + number % 60}
+    if is_odd:
+        body |= {"max_tokens": 60, "model": "policy/bare" if number % 3 == 1 else "auto"}
+    return body
+
+
+@pytest.mark.parametrize("is_odd", [False, True], ids=["fallbacks and cuts", "and cache hits and no price"])
 @pytest.mark.django_db(transaction=True)
-def test_two_hundred_at_once_never_pass_the_budget_and_all_books_agree(tmp_path: Path) -> None:
-    limit = 25_000_000
+def test_two_hundred_at_once_never_pass_the_budget_and_all_books_agree(tmp_path: Path, is_odd: bool) -> None:
+    limit = 10_000_000 if is_odd else 25_000_000
     limits = {"daily_spend_nusd": limit, "monthly_spend_nusd": 10 * limit}
-    users = {"*": {"daily_spend_nusd": 3 * limit}}
-    flaky = {**QUICK, "error_share": 0.2, "errors": ["500", "reset", "truncate", "503"]}
-    simulations = {"cheap": flaky, "dear": QUICK}
-    with running_gateway(tmp_path, lambda keys: snapshot_of(keys, limits, simulations, users=users)) as running:
-        bodies = [
-            PROMPT | {"stream": number % 3 == 0, "leave": number % 9 == 0, "max_tokens": 40 + number % 60}
-            for number in range(200)
-        ]
-        answers = asyncio.run(send_all(running, bodies))
+    more: dict[str, Any] = {"users": {"*": {"daily_spend_nusd": 3 * limit}}} | (ODD if is_odd else {})
+    simulations = {"cheap": FLAKY, "dear": QUICK, "bare": FLAKY}
+    with running_gateway(tmp_path, lambda keys: snapshot_of(keys, limits, simulations, **more)) as running:
+        # The first of them fills the cache; alone, it is not held against two hundred others.
+        first = asyncio.run(send_all(running, [bodies_of(2, is_odd)]))
+        answers = first + asyncio.run(send_all(running, [bodies_of(number, is_odd) for number in range(200)]))
         settle(running)
         rows = {name: usage(running, name) for name in ("key:app", "team:team-a", f"user:{hash_user('ada')}")}
         records = journal_of(running.runtime)
@@ -90,19 +107,27 @@ def test_two_hundred_at_once_never_pass_the_budget_and_all_books_agree(tmp_path:
         restored |= spend_of_rows(tmp_path / "spool", now_ms, now_ms + DAY, ("user_hash",))
 
     codes = Counter(answer.status_code for answer in answers if answer is not None)
-    spent = sum(record.cost_nusd or 0 for record in records if isinstance(record, End))
+    ends = [record for record in records if isinstance(record, End)]
+    spent = sum(record.cost_nusd or 0 for record in records if isinstance(record, AttemptEnd))
     reserved = {record.id: record.reservation_nusd for record in records if isinstance(record, Begin)}
     assert codes[402] > 0, codes
     assert codes[200] > 0, codes
     assert 0 < spent <= limit
-    assert all((one.cost_nusd or 0) <= reserved[one.id] for one in records if isinstance(one, End))
+    assert all((one.cost_nusd or 0) <= reserved[one.id] for one in ends)
     assert {row["day_held_nusd"] + row["month_held_nusd"] + row["in_flight"] for row in rows.values()} == {0}
     assert {row["day_spent_nusd"] for row in rows.values()} == {spent}
-    assert RoutedRequest.objects.aggregate(sum=Sum("cost_nusd"))["sum"] == spent
+    assert AttemptRow.objects.aggregate(sum=Sum("cost_nusd"))["sum"] == spent
+    priced = sum(one.cost_nusd or 0 for one in ends)
+    assert RoutedRequest.objects.aggregate(sum=Sum("cost_nusd"))["sum"] == priced
     for granularity in Granularity.values:
         rollup = RequestRollup.objects.filter(granularity=granularity).aggregate(sum=Sum("cost_nusd"))
-        assert rollup["sum"] == spent
+        assert rollup["sum"] == priced
     assert restored == dict.fromkeys(rows, (spent, spent))
+    if is_odd:
+        assert any(one.cache == "hit" and one.cost_nusd == 0 for one in ends)
+        assert any(one.cost_nusd is None and one.status == "ok" for one in ends)
+    else:
+        assert priced == spent
 
 
 def test_so_many_at_once_as_the_limit_allows(tmp_path: Path) -> None:
