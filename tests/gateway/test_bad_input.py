@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -129,16 +128,11 @@ def test_a_number_beyond_every_range_is_400_wherever_it_stands(running, name):
     assert error_of(response)["param"] == name
 
 
-def test_200_000_brackets_are_refused_within_a_tenth_of_a_second(running):
+def test_200_000_brackets_are_refused(running):
+    """What that costs is asserted in test_json_guard."""
     body = b'{"messages":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
-    running.post(content=b"{}")
 
-    begun = time.perf_counter()
-    response = running.post(content=body)
-    elapsed = time.perf_counter() - begun
-
-    assert response.status_code == 400
-    assert elapsed < 0.3  # with the client's own share; the server's is asserted in test_json_guard
+    assert running.post(content=body).status_code == 400
 
 
 def test_a_body_over_ten_megabytes_is_413_also_without_a_length(running):

@@ -9,7 +9,7 @@ from routerapp.engine.money import format_usd
 from routerapp.models import AlertIncident, AlertKind, AlertRule, EndUserAllowance
 from routerapp.serving.alerts.kinds import BYTES, END_USER, KINDS, LAG, REFUSED
 
-SUBJECT_WORDS = {LAG: "Journal", BYTES: "Journal", REFUSED: "Refused records"}
+SUBJECT_WORDS = {LAG: "the journal", BYTES: "the journal", REFUSED: "records set aside"}
 
 
 def subject_words(subject: str) -> str:
