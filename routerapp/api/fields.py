@@ -17,12 +17,10 @@ class StrictSerializer(serializers.Serializer):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            known = {name for name, field in self.fields.items() if not field.read_only}
-            unknown = {
-                str(name): serializers.ErrorDetail("This field is not known here.", code="unknown_field")
-                for name in data
-                if name not in known
-            }
+            known = [name for name, field in self.fields.items() if not field.read_only]
+            allowed = f"Allowed: {', '.join(known)}." if known else "None is."
+            words = serializers.ErrorDetail(f"This field is not known here. {allowed}", code="unknown_field")
+            unknown = {str(name): words for name in data if name not in known}
             if unknown:
                 raise serializers.ValidationError(unknown)
         return super().to_internal_value(data)
