@@ -16,7 +16,7 @@ from routerapp.engine.types import Decision, LastServed, Live, LiveDeployment
 from tests.engine.situations import NOW_MS, inputs_of
 from tests.engine.test_properties import EVIDENCE, LIVES, REQUESTS, SEEDS, decided, documents, policies
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 SLUGS = st.sampled_from([f"d{n}" for n in range(7)])
 EXTRAS = st.fixed_dictionaries(
     {},
@@ -143,7 +143,7 @@ WEIGHTED = {
         ("fastest", 0.3, 2_000),
         ("most_reliable", 0, 2_000),
         ("most_reliable", 0.3, 2_000),
-        ("least_busy", 0, 20_000),
+        ("least_busy", 0, 8_000),
         ("least_busy", 0.3, 2_000),
     ],
 )

@@ -22,7 +22,7 @@ from routerapp.engine.strategies.registry import RANKING_STRATEGIES
 from routerapp.engine.types import Decision, Evidence, Features, Inputs, Live, LiveDeployment, RequestFacts
 from tests.engine.situations import NOW_MS, deployment, model
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 REGIONS = st.sampled_from(["eu", "us"])
 PRICES = st.one_of(st.none(), st.integers(0, 10**11))
 EVIDENCE = Evidence("e", {"m0": 1.3}, {"m1|*": 700.0, "*|*": 250.0})
