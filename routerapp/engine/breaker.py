@@ -5,7 +5,10 @@ closed --failures--> open --cooldown over--> half_open --ok--> closed, --failure
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 CLOSED = "closed"
 OPEN = "open"
@@ -27,8 +30,7 @@ class BreakerSettings:
     max_cooldown_ms: int = 300_000
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(msgspec.Struct, frozen=True, gc=False):
     """is_open covers open and half_open; which of them it is hangs on the time. openings counts those since it last closed.
 
     Two half windows are kept, current and previous, weighed by age: a sliding window in four numbers.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from routerapp.engine.config import Config, Standing, binding_constraints, sieve_of
+from math import inf
+
+from routerapp.engine.config import Config, Sieve, Standing, binding_constraints, quality_in, sieve_of
 from routerapp.engine.constraints import Reason, covers, not_now, too_dear, unfit
-from routerapp.engine.estimates import Forecast, forecast_for, need_of
-from routerapp.engine.money import attempt_cost, price_at
+from routerapp.engine.estimates import Forecast, forecast_with, need_of
+from routerapp.engine.money import attempt_cost, price_at, rounded
 from routerapp.engine.references import parse_reference
 from routerapp.engine.strategies.ranking import Option
 from routerapp.engine.types import DeploymentFacts, Evidence, Inputs, LanguageModelFacts, Live, LiveDeployment, Price
 from routerapp.engine.verdicts import Verdict
-from routerapp.engine.worst_case import worst_case
+from routerapp.engine.worst_case import most_tokens, worst_case
 
 COOLDOWNS = frozenset((Verdict.IN_COOLDOWN, Verdict.PROBE_IN_FLIGHT))
 _IDLE = LiveDeployment()
@@ -36,9 +38,12 @@ class Survey:
     def assess(self, pool: tuple[str, ...], *, overriding: bool = False) -> list[Option]:
         """Options in the order of the pool. overriding: cooldown is no reason this time."""
         sieve = sieve_of(pool, self.limits, self._binding, self.config)
-        self.out.update(sieve.out)
+        if sieve.out:
+            self.out.update(sieve.out)
         live, left, now_ms = self.live.deployments, self.live.budget_left_nusd, self.now_ms
         constraints, models, only = self.limits.constraints, self._models, self._only
+        # What nobody can exceed need not be looked at eight times.
+        is_ample = left is not None and self._most_of_all(sieve) <= left
         options: list[Option] = []
         for position, deployment, model in sieve.left:
             slug = deployment.slug
@@ -47,9 +52,13 @@ class Survey:
                 continue
             misfit, forecast = models.get(model.slug) or self._look_at(model)
             price = price_at(deployment.prices, now_ms)
-            cost = None if price is None else attempt_cost(price, forecast.input_tokens, forecast.output_tokens)
+            tokens = forecast.output_tokens
+            cost = None if price is None else attempt_cost(price, forecast.input_tokens, tokens)
             state = live.get(slug, _IDLE)
-            budget, most = (None, None) if left is None else self._worst_case(model, forecast, price)
+            if left is None or (is_ample and price is not None):
+                budget = most = None
+            else:
+                budget, most = self._worst_case(model, forecast, price)
             reason = (
                 misfit
                 or too_dear(constraints, price, cost, budget, most)
@@ -58,10 +67,10 @@ class Survey:
             if reason is not None and not (overriding and reason[0] in COOLDOWNS):
                 self.out[slug] = reason
                 continue
-            ttft = state.ttft_ewma_ms
-            ttft_ms = None if ttft is None else float(ttft)
-            tokens, quality = forecast.output_tokens, forecast.quality
-            option = Option(slug, position, deployment, model, state, quality, cost, ttft_ms, tokens)
+            ttft_ms = state.ttft_ewma_ms
+            if ttft_ms is not None:
+                ttft_ms = float(ttft_ms)
+            option = Option(slug, position, deployment, model, state, forecast.quality, cost, ttft_ms, tokens)
             if state.breaker != "closed":
                 option.verdict = Verdict.PROBE_PERMITTED if reason is None else Verdict.COOLDOWN_OVERRIDDEN
             options.append(option)
@@ -83,6 +92,13 @@ class Survey:
             return (None if budgets.unpriced == "allow" else left), None
         return left, worst_case(model, self._need, forecast).cost(price)
 
+    def _most_of_all(self, sieve: Sieve) -> float:
+        """No less than any of them costs in the worst case; infinite where budgets look at something else."""
+        if self.config.budgets is None:
+            return inf
+        read, written = most_tokens(self._need, self.evidence)
+        return rounded(read * sieve.dearest_input_nusd + written * sieve.dearest_output_nusd)
+
     def _reopens_at(self, slug: str) -> float:
         verdict, detail = self.out[slug]
         if verdict is Verdict.PROBE_IN_FLIGHT:
@@ -91,7 +107,8 @@ class Survey:
         return float("inf") if reopens_at_ms is None else float(reopens_at_ms)
 
     def _look_at(self, model: LanguageModelFacts) -> tuple[Reason | None, Forecast]:
-        forecast = forecast_for(model, self._need, self.evidence, self.config.task_dimensions)
+        quality = quality_in(self.config, model, self._need.task)
+        forecast = forecast_with(model, self._need, self.evidence, quality)
         found = self._models[model.slug] = (unfit(model, self._need, self.limits.constraints, forecast), forecast)
         return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from routerapp.engine.allowances import counts_usage
 from routerapp.engine.config import Config
-from routerapp.engine.estimates import expected_output_tokens
+from routerapp.engine.estimates import DEFAULT_OUTPUT_TOKENS, expected_output_tokens
 from routerapp.engine.types import CallerFacts, Evidence, Inputs, PlanStep, RequestFacts, TraceStep
 from routerapp.engine.verdicts import Verdict
 from routerapp.engine.worst_case import output_cap
@@ -28,9 +28,12 @@ def caps_of(
     subjects = config.subjects_of(caller_of(config, facts), facts.user)
     if not subjects or not counts_usage(subjects) or limit_in(parameters) is not None:
         return caps
+    knows_more = bool(evidence.expected_output_tokens)
     for step in plan:
         model = config.models[config.deployments[step.deployment].model]
-        expected = expected_output_tokens(model.slug, inputs.features.task, evidence)
+        expected = DEFAULT_OUTPUT_TOKENS
+        if knows_more:
+            expected = expected_output_tokens(model.slug, inputs.features.task, evidence)
         caps[step.deployment] = output_cap(model, expected)
     return caps
 
@@ -40,6 +43,13 @@ def trace_of(caps: Mapping[str, int]) -> list[TraceStep]:
         TraceStep("plan", slug, Verdict.OUTPUT_CAPPED_BY_BUDGET, {"max_tokens": tokens})
         for slug, tokens in caps.items()
     ]
+
+
+def caps_in(trace: Sequence[TraceStep]) -> dict[str, int]:
+    """The caps that a decision's trace tells of."""
+    return {
+        step.subject: step.because["max_tokens"] for step in trace if step.verdict is Verdict.OUTPUT_CAPPED_BY_BUDGET
+    }
 
 
 def limit_in(parameters: Mapping[str, Any]) -> int | None:

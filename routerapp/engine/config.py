@@ -11,6 +11,7 @@ import msgspec
 from routerapp.engine.allowances import Subject, subjects_of_caller, subjects_of_user
 from routerapp.engine.canonical import content_address
 from routerapp.engine.constraints import NO_CONSTRAINTS, Constraints, Reason, named_lists, read_constraints, standing
+from routerapp.engine.estimates import quality_of
 from routerapp.engine.policy import Policy, parse_policy
 from routerapp.engine.problems import ConfigError as ConfigError
 from routerapp.engine.problems import PolicyError, Problem
@@ -64,6 +65,11 @@ class Memo:
 
     pools: dict[tuple[Reference, ...], tuple[str, ...]] = field(default_factory=dict)
     standings: dict[tuple[Constraints, str | None], Standing] = field(default_factory=dict)
+    # By the identity of constraints that a policy holds, which is kept beside: hashing them costs more than all else here.
+    known: dict[tuple[int, str | None], tuple[Constraints, Standing]] = field(default_factory=dict)
+    qualities: dict[tuple[str, str], float | None] = field(default_factory=dict)
+    # Of each policy that is some key's default; filled by names.py.
+    defaults: dict[str | None, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +83,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Sieve:
-    """left: place in the pool, deployment, its model. out: slug -> reason."""
+    """left: place in the pool, deployment, its model. out: slug -> reason.
+
+    dearest_…: of all prices of those that are left, past and coming ones too; of input also read from a cache or written to one.
+    """
 
     left: tuple[tuple[int, DeploymentFacts, LanguageModelFacts], ...]
     out: Mapping[str, Reason]
+    dearest_input_nusd: int = 0
+    dearest_output_nusd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +214,10 @@ def reach(reference: Reference, deployments: Mapping[str, DeploymentFacts]) -> l
 
 def standing_of(constraints: Constraints, caller: str | None, config: Config) -> Standing:
     """The constraints narrowed by those that bind the caller's key, with their memo."""
+    known = config.memo.known
+    entry = known.get((id(constraints), caller))
+    if entry is not None and entry[0] is constraints:
+        return entry[1]
     memo = config.memo.standings
     found = memo.get((constraints, caller))
     if found is None:
@@ -210,6 +225,21 @@ def standing_of(constraints: Constraints, caller: str | None, config: Config) ->
             memo.clear()
         merged = constraints.narrow(binding_constraints(config, caller))
         found = memo[(constraints, caller)] = Standing(merged, merged.document())
+    if len(known) >= MAX_MEMO:
+        known.clear()
+    known[(id(constraints), caller)] = (constraints, found)
+    return found
+
+
+def quality_in(config: Config, model: LanguageModelFacts, task: str) -> float | None:
+    """The model's quality for the task, as estimates.quality_of has it."""
+    memo = config.memo.qualities
+    key = (model.slug, task)
+    if key in memo:
+        return memo[key]
+    if len(memo) >= MAX_MEMO:
+        memo.clear()
+    found = memo[key] = quality_of(model, task, config.task_dimensions)
     return found
 
 
@@ -233,7 +263,15 @@ def _sift(pool: tuple[str, ...], constraints: Constraints, binding: Constraints,
             left.append((position, deployment, config.models[deployment.model]))
         else:
             out[slug] = reason
-    return Sieve(tuple(left), out)
+    prices = [price for _, deployment, _ in left for price in deployment.prices]
+    inputs = [
+        amount
+        for one in prices
+        for amount in (one.input_nusd_per_mtok, one.cached_input_nusd_per_mtok, one.cache_write_nusd_per_mtok)
+        if amount is not None
+    ]
+    outputs = [one.output_nusd_per_mtok for one in prices]
+    return Sieve(tuple(left), out, max(inputs, default=0), max(outputs, default=0))
 
 
 def _refused_to_key(deployment: DeploymentFacts, binding: Constraints) -> Reason | None:

@@ -168,10 +168,11 @@ def unfit(model: LanguageModelFacts, need: Need, constraints: Constraints, forec
     """What the model cannot do for this request; the same for all its deployments."""
     if model.modality != need.endpoint:
         return Verdict.WRONG_ENDPOINT, {"needs": need.endpoint, "has": model.modality}
-    limit = model.max_output_tokens
-    if need.max_tokens is not None and limit is not None and need.max_tokens > limit:
-        return Verdict.OUTPUT_LIMIT_TOO_SMALL, {"needs": need.max_tokens, "has": limit}
-    answer = need.max_tokens if need.max_tokens is not None else forecast.output_tokens
+    answer = forecast.output_tokens
+    if need.max_tokens is not None:
+        answer, limit = need.max_tokens, model.max_output_tokens
+        if limit is not None and answer > limit:
+            return Verdict.OUTPUT_LIMIT_TOO_SMALL, {"needs": answer, "has": limit}
     read = forecast.input_tokens if need.longest_input_tokens is None else need.longest_input_tokens
     if read + answer > model.context_window:
         return Verdict.CONTEXT_TOO_SMALL, {"needs": read + answer, "has": model.context_window}

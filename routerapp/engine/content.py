@@ -28,16 +28,19 @@ def read_content(chat: Chat) -> Content:
     has_images = False
     turns = 0
     for message in chat.messages:
-        role = message.get("role")
-        words, saw_image = _text_of(message.get("content"))
-        has_images = has_images or saw_image
+        words = message.get("content")
+        if type(words) is not str:
+            words, saw_image = _text_of(words)
+            has_images = has_images or saw_image
         everything.append(words)
+        role = message.get("role")
         if role == "user":
             last_user = words
             turns += 1
         elif role in ("system", "developer"):
             system.append(words)
-        everything.extend(_tool_arguments(message.get("tool_calls")))
+        if "tool_calls" in message:
+            everything.extend(_tool_arguments(message["tool_calls"]))
     return Content(last_user, "\n".join(everything), "\n".join(system), has_images, max(turns, 1))
 
 

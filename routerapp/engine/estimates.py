@@ -75,12 +75,22 @@ def forecast_for(
     model: LanguageModelFacts, need: Need, evidence: Evidence, task_dimensions: Mapping[str, str]
 ) -> Forecast:
     """Corrected prompt length, expected answer length capped by the caller's limit, quality."""
-    factor = 1.0 if need.tokens_exact else evidence.token_correction.get(model.slug, 1.0)
-    tokens = need.prompt_tokens if factor == 1.0 else round(need.prompt_tokens * factor)
-    expected = expected_output_tokens(model.slug, need.task, evidence) if need.endpoint == "chat" else 0
-    if need.max_tokens is not None and need.max_tokens < expected:
-        expected = need.max_tokens
-    return Forecast(tokens, expected, quality_of(model, need.task, task_dimensions))
+    return forecast_with(model, need, evidence, quality_of(model, need.task, task_dimensions))
+
+
+def forecast_with(model: LanguageModelFacts, need: Need, evidence: Evidence, quality: float | None) -> Forecast:
+    """As forecast_for, where the quality is known already."""
+    tokens = need.prompt_tokens
+    if evidence.token_correction and not need.tokens_exact:
+        factor = evidence.token_correction.get(model.slug, 1.0)
+        tokens = tokens if factor == 1.0 else round(tokens * factor)
+    if need.endpoint != "chat":
+        return Forecast(tokens, 0, quality)
+    expected = DEFAULT_OUTPUT_TOKENS
+    if evidence.expected_output_tokens:
+        expected = expected_output_tokens(model.slug, need.task, evidence)
+    limit = need.max_tokens
+    return Forecast(tokens, expected if limit is None or limit >= expected else limit, quality)
 
 
 def expected_output_tokens(model: str, task: str, evidence: Evidence) -> int:

@@ -10,6 +10,7 @@ from routerapp.engine.types import Price
 
 NUSD_PER_USD = 1_000_000_000
 TOKENS_PER_PRICE = 1_000_000
+HALF_PRICE = TOKENS_PER_PRICE // 2
 MAX_NUSD = 2**63 - 1
 
 
@@ -32,9 +33,15 @@ def attempt_cost(
     if cache_write_tokens and price.cache_write_nusd_per_mtok is not None:
         written = min(cache_write_tokens, input_tokens - min(cached_tokens, input_tokens))
         total += written * (price.cache_write_nusd_per_mtok - price.input_nusd_per_mtok)
+    return rounded(total)
+
+
+def rounded(total: int) -> int:
+    """Tokens times nano-dollars per million of them -> nusd, half to even."""
     whole, rest = divmod(total, TOKENS_PER_PRICE)
-    doubled = rest * 2
-    return whole + (doubled > TOKENS_PER_PRICE or (doubled == TOKENS_PER_PRICE and whole & 1))
+    if rest < HALF_PRICE:
+        return whole
+    return whole + 1 if rest > HALF_PRICE else whole + (whole & 1)
 
 
 def price_at(prices: Sequence[Price], now_ms: int) -> Price | None:

@@ -43,6 +43,8 @@ class Resolution(msgspec.Struct, frozen=True, gc=False):
 
 def resolve_name(requested: str, config: Config, caller: CallerFacts, extras: RouterExtras) -> Resolution:
     """Raises UnknownModel. The key's binding constraints hold for every name; decide() applies them."""
+    if extras.policy is None and extras.version is None and requested in AUTO and requested not in config.aliases:
+        return _default_of(config, caller)
     name, trace = _follow_aliases(requested, config)
     asked, version = extras.policy, extras.version
     if asked is not None or version is not None:
@@ -108,6 +110,15 @@ def _default_slug(config: Config, caller: CallerFacts) -> str:
     if slug is None:
         raise UnknownModel("There is no default policy yet: publish one, or name a model as provider/model.")
     return slug
+
+
+def _default_of(config: Config, caller: CallerFacts) -> Resolution:
+    """What auto means to this key: the same for every request under one configuration."""
+    memo = config.memo.defaults
+    found = memo.get(caller.default_policy)
+    if found is None:
+        found = memo[caller.default_policy] = _named(_policy(_default_slug(config, caller), None, config, caller), [])
+    return found
 
 
 def _policy_slug(name: str, config: Config, caller: CallerFacts) -> str:

@@ -40,13 +40,14 @@ class TaskClassifier:
     """One automaton over all words of all tasks; built once per set of words."""
 
     def __init__(self, words: TaskWords = DEFAULT_TASK_WORDS) -> None:
+        # stem -> (task, weight, whether letters may follow, name of the reason)
         weights: dict[str, list[tuple[str, float, bool, str]]] = {}
         for task, phrases in words.items():
             for phrase in phrases:
                 body, _, weight = phrase.partition("^")
                 stem = body.rstrip("*").lower()
                 is_open = body.endswith("*")
-                weights.setdefault(stem, []).append((task, float(weight or 1), is_open, stem))
+                weights.setdefault(stem, []).append((task, float(weight or 1), is_open, f"{task}:{stem}"))
         self._automaton = ahocorasick.Automaton()
         for stem, entries in weights.items():
             self._automaton.add_word(stem, (len(stem), not _is_unspaced(stem), entries))
@@ -67,22 +68,18 @@ class TaskClassifier:
     def _count_words(self, head: str, points: dict[str, float], reasons: dict[str, tuple[float, str]]) -> None:
         length = len(head)
         tail = length - INSTRUCTION_TAIL
-        seen: set[str] = set()
         for end, (size, is_spaced, entries) in self._automaton.iter(head):
             start = end - size + 1
-            if is_spaced and start > 0 and _is_letter(head[start - 1]):
+            # A word of the list may stand inside another word; letters, digits and the underscore make words.
+            if is_spaced and start and ((before := head[start - 1]).isalnum() or before == "_"):
                 continue
-            closes = not is_spaced or end + 1 >= length or not _is_letter(head[end + 1])
+            after = head[end + 1] if end + 1 < length else " "
+            closes = not is_spaced or not (after.isalnum() or after == "_")
             place = 1.0 if start < INSTRUCTION_HEAD or start >= tail else MATERIAL_WEIGHT
-            for task, weight, is_open, stem in entries:
-                if (closes or is_open) and (key := f"{task}:{stem}") not in seen:
-                    seen.add(key)
+            for task, weight, is_open, reason in entries:
+                if (closes or is_open) and reason not in reasons:
                     points[task] += weight * place
-                    reasons[key] = (weight * place, task)
-
-
-def _is_letter(character: str) -> bool:
-    return character.isalnum() or character == "_"
+                    reasons[reason] = (weight * place, task)
 
 
 def _is_unspaced(text: str) -> bool:
@@ -116,8 +113,9 @@ def _digits(text: str) -> int:
 
 def _conclude(points: dict[str, float], reasons: dict[str, tuple[float, str]]) -> TaskGuess:
     # The first of the tasks with the most points: max keeps the order of TASKS.
-    best = max(TASKS, key=points.__getitem__)
-    confidence = round(points[best] / (sum(points.values()) + PRIOR_POINTS), 2)
+    most = max(points.values())
+    best = next(task for task in TASKS if points[task] == most)
+    confidence = round(most / (sum(points.values()) + PRIOR_POINTS), 2)
     if points[best] < LEAST_POINTS or confidence < LEAST_CONFIDENCE:
         return TaskGuess("unknown", confidence, ())
     mine = sorted(((weight, reason) for reason, (weight, task) in reasons.items() if task == best), reverse=True)

@@ -44,13 +44,17 @@ async def read_body_in_time(headers: dict[str, str], receive: Receive) -> bytes:
         raise Refused(408, "body_too_slow", f"The body did not arrive within {BODY_SECONDS} seconds.") from None
 
 
+def whole_body(headers: dict[str, str], body: bytes) -> bytes:
+    """The body, where all of it has arrived already; raises Refused 413 or 415."""
+    _check_declared(headers)
+    if len(body) > MAX_BODY_BYTES:
+        raise _too_large()
+    return body
+
+
 async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
     """The whole body; raises Refused 413 or 415, or ClientGone."""
-    if headers.get("content-encoding", "identity") != "identity":
-        raise Refused(415, "encoding_refused", "Compressed bodies are not accepted. Send the JSON as it is.")
-    declared = headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared[:20]) > MAX_BODY_BYTES:
-        raise _too_large()
+    _check_declared(headers)
     parts: list[bytes] = []
     size = 0
     while True:
@@ -64,6 +68,14 @@ async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _check_declared(headers: dict[str, str]) -> None:
+    if headers.get("content-encoding", "identity") != "identity":
+        raise Refused(415, "encoding_refused", "Compressed bodies are not accepted. Send the JSON as it is.")
+    declared = headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > MAX_BODY_BYTES:
+        raise _too_large()
 
 
 def _too_large() -> Refused:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from routerapp.engine.types import CallerFacts
-from routerapp.gateway.body import NOT_FOR_RULES, Message, Receive, Scope, Send, read_body_in_time
+from routerapp.gateway.answers import send_bytes
+from routerapp.gateway.body import NOT_FOR_RULES, Message, Receive, Scope, Send, read_body_in_time, whole_body
 from routerapp.gateway.json_guard import decode_any, decode_fields
+from routerapp.gateway.protocol import WIRE, Wire
 from routerapp.serving.recording import record_refusal
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.served import Refused
@@ -21,13 +23,27 @@ class Call:
         self.headers: dict[str, str] = {}
         self.caller: CallerFacts | None = None
         self.has_started = False
+        # Set by our own protocol; None under any other server, and where somebody stands between us and it.
+        self.wire: Wire | None = scope.get(WIRE)
         self._send = send
 
     async def send(self, message: Message) -> None:
         self.has_started = True
         await self._send(message)
 
+    async def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """A whole JSON answer."""
+        wire = self.wire
+        if wire is not None and wire.is_free and self.scope["method"] != "HEAD":
+            self.has_started = True
+            wire.reply(status, headers, body, "application/json")
+        else:
+            await send_bytes(self.send, status, headers, body)
+
     async def body(self) -> bytes:
+        wire = self.wire
+        if wire is not None and not wire.more_body:
+            return whole_body(self.headers, wire.take_body())
         return await read_body_in_time(self.headers, self.receive)
 
     async def document(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from routerapp.engine.chat import Chat
-from routerapp.gateway.answers import send_bytes, send_stream
+from routerapp.gateway.answers import send_stream
 from routerapp.gateway.authenticate import CHAT, authenticate, require_scope
 from routerapp.gateway.call import Call
 from routerapp.gateway.disconnect import CancelWhenGone
@@ -24,12 +24,12 @@ async def complete(call: Call) -> None:
     except Refused as refused:
         call.record(refused)
         raise
-    async with CancelWhenGone(call.receive):
+    async with CancelWhenGone(call.receive, call.wire):
         served = await serve_chat(call.runtime, chat, call.caller)
         if served.stream is not None:
             await send_stream(call.send, served.headers, served.stream, call.runtime.clock)
         else:
-            await send_bytes(call.send, served.status, served.headers, served.body or b"")
+            await call.reply(served.status, served.headers, served.body or b"")
 
 
 async def read_chat(call: Call) -> Chat:

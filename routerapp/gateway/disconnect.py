@@ -1,4 +1,7 @@
-"""Notices that the caller has left while an answer is being made, and cancels the work, upstream included."""
+"""Notices that the caller has left while an answer is being made, and cancels the work, upstream included.
+
+Our own protocol tells; under another server a task waits for the news.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import asyncio
 from types import TracebackType
 
 from routerapp.gateway.body import ClientGone, Receive
+from routerapp.gateway.protocol import Wire
 
 
 class CancelWhenGone:
     """Around the work of one request, after its body was read. Leaving by the caller's disconnect raises ClientGone."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, wire: Wire | None) -> None:
         self._receive = receive
+        self._wire = wire
         self._is_gone = False
         self._watcher: asyncio.Task[None] | None = None
 
@@ -20,12 +25,20 @@ class CancelWhenGone:
         worker = asyncio.current_task()
         assert worker is not None
         self._worker = worker
-        self._watcher = asyncio.create_task(self._watch())
+        wire = self._wire
+        if wire is None:
+            self._watcher = asyncio.create_task(self._watch())
+        elif wire.disconnected:
+            raise ClientGone
+        else:
+            wire.on_gone = self._leave
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._wire is not None:
+            self._wire.on_gone = None
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
@@ -36,5 +49,8 @@ class CancelWhenGone:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         if self._watcher is not None:
-            self._is_gone = True
-            self._worker.cancel()
+            self._leave()
+
+    def _leave(self) -> None:
+        self._is_gone = True
+        self._worker.cancel()

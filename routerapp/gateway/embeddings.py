@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from routerapp.engine.chat import Chat
-from routerapp.gateway.answers import send_bytes
 from routerapp.gateway.authenticate import CHAT, authenticate, require_scope
 from routerapp.gateway.call import Call
 from routerapp.gateway.chat import explained
@@ -36,9 +35,9 @@ async def embed(call: Call) -> None:
     except Refused as refused:
         call.record(refused)
         raise
-    async with CancelWhenGone(call.receive):
+    async with CancelWhenGone(call.receive, call.wire):
         served = await serve_chat(call.runtime, chat, call.caller)
-        await send_bytes(call.send, served.status, served.headers, served.body or b"")
+        await call.reply(served.status, served.headers, served.body or b"")
 
 
 def parse_embeddings(body: bytes, headers: Mapping[str, str]) -> Chat:

@@ -36,7 +36,7 @@ async def route(call: Call) -> None:
         served = route_answer(prepare(call.runtime, chat, caller), admission.headers())
     finally:
         admission.release()
-    await send_bytes(call.send, served.status, served.headers, served.body or b"")
+    await call.reply(served.status, served.headers, served.body or b"")
 
 
 async def decision(call: Call) -> None:

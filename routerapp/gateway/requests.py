@@ -24,7 +24,9 @@ NO_EXTRAS = RouterExtras()
 _messages_decoder = msgspec.json.Decoder(list[dict[str, Any]])
 _NUMBERS = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
 _integers = ("max_tokens", "max_completion_tokens")
-_READ_BELOW = frozenset({"messages", "tools"})
+# Read one by one below; where a body holds nothing else there is nothing else to check.
+_READ = frozenset({"messages", "tools", "model", "stream", "response_format"})
+_PLAIN = frozenset({"messages", "tools", "model", "stream"})
 
 
 def parse_chat(body: bytes, headers: Mapping[str, str]) -> Chat:
@@ -32,10 +34,12 @@ def parse_chat(body: bytes, headers: Mapping[str, str]) -> Chat:
     fields = decode_fields(body)
     extras = parse_extras(fields) if not EXTRA_FIELDS.isdisjoint(fields) else NO_EXTRAS
     is_streaming = read_flag(fields, "stream")
-    check_numbers(fields, _NUMBERS)
-    limits = [read_whole(fields, name, 1, 10_000_000) for name in _integers]
-    read_whole(fields, "n", 1, MAX_CHOICES)
-    check_readable(fields, _READ_BELOW)
+    limits: list[int | None] = []
+    if not fields.keys() <= _PLAIN:
+        check_numbers(fields, _NUMBERS)
+        limits = [read_whole(fields, name, 1, 10_000_000) for name in _integers]
+        read_whole(fields, "n", 1, MAX_CHOICES)
+        check_readable(fields, _READ)
     return Chat(
         requested_model=read_model(fields),
         fields={name: bytes(raw) for name, raw in fields.items() if name not in EXTRA_FIELDS},
@@ -77,8 +81,12 @@ def _messages(fields: Mapping[str, msgspec.Raw]) -> tuple[dict[str, Any], ...]:
         raise malformed(error, "messages") from None
     if not 0 < len(messages) <= MAX_MESSAGES:
         raise bad_request("invalid_value", f"messages must hold 1 to {MAX_MESSAGES:,} messages.", "messages")
-    for index, message in enumerate(messages):
-        _check_message(index, message)
+    for message in messages:
+        if type(message.get("role")) is not str or type(message.get("content")) is not str or not message["role"]:
+            # Looked at one by one only where a message is more than a role and a text.
+            for index, one in enumerate(messages):
+                _check_message(index, one)
+            break
     return tuple(messages)
 
 

@@ -16,6 +16,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 MOST_PATH = 200
 # No name or id of ours is this long; the token in an invitation's link is.
 LONGEST_SEGMENT = 40
+# Under this name a server may offer to take a whole answer at once, past us.
+SHORTCUT = "signalbox.wire"
 _REQUEST_ID = b"x-router-request-id"
 log = logging.getLogger("signalbox.access")
 
@@ -33,6 +35,7 @@ class AccessLog:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        scope.pop(SHORTCUT, None)
         answer = _Answer(send)
         try:
             await self._app(scope, receive, answer.send)

@@ -67,7 +67,8 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 class Reply:
     """A complete answer, in the caller's dialect where the adapter is native to it, else in the OpenAI shape.
 
-    text_bytes: UTF-8 length of what was generated, for counting when usage is missing.
+    text_bytes: UTF-8 length of what was generated, for counting when usage is missing. raw_usage: the usage as the body has it, an object;
+    empty where nobody looked.
     """
 
     body: bytes = field(repr=False)
@@ -76,6 +77,7 @@ class Reply:
     model: str = ""
     upstream_id: str = ""
     text_bytes: int = 0
+    raw_usage: bytes = field(default=b"", repr=False)
 
 
 class ChunkFacts(msgspec.Struct, frozen=True):

@@ -5,8 +5,8 @@ What the caller sent goes upstream as the bytes it sent; only the model, policy 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -54,7 +54,19 @@ class _Head(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _Answer(msgspec.Struct, gc=False):
+    """A whole answer; its usage is also kept as it was written."""
+
+    id: Any = None
+    model: Any = None
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+    error: Any = None
+
+
+_Read = TypeVar("_Read", _Head, _Answer)
 _decode = msgspec.json.Decoder(_Head).decode
+_decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class OpenAIAdapter:
@@ -90,12 +102,14 @@ class OpenAIAdapter:
             raise error_of(status, headers, body)
         if chat.endpoint == "embeddings":
             return read_openai_embeddings(chat, status, body)
-        head = _read_head(status, body)
+        head = _read_head(status, body, _decode_answer)
+        raw_usage = bytes(head.usage)
         if not head.choices or any(choice.message is None for choice in head.choices):
             raise BadAnswer("The upstream's answer has no message.", http_status=status)
         return Reply(
             body=body,
-            usage=_usage_of(head.usage),
+            usage=_usage_of(msgspec.json.decode(raw_usage)),
+            raw_usage=raw_usage if raw_usage.startswith(b"{") else b"",
             finish_reason=head.choices[0].finish_reason,
             model=_text(head.model),
             upstream_id=_text(head.id),
@@ -116,7 +130,7 @@ class OpenAIEvents:
         if data.strip() == b"[DONE]":
             return event, _DONE
         try:
-            head = _read_head(200, data)
+            head = _read_head(200, data, _decode)
         except ProviderError as error:
             return event, ChunkFacts(error=error)
         return event, _facts_of(head)
@@ -166,10 +180,10 @@ def _facts_of(head: _Head) -> ChunkFacts:
     )
 
 
-def _read_head(status: int, data: bytes) -> _Head:
+def _read_head(status: int, data: bytes, decode: Callable[[bytes], _Read]) -> _Read:
     """Decoding the few fields we need checks the syntax of all of it. Raises BadAnswer, or the error the body states."""
     try:
-        head = _decode(data)
+        head = decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
         raise _unreadable(status, data) from problem
     if head.error:

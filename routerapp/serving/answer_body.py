@@ -21,8 +21,10 @@ from routerapp.store.records import AttemptEnd
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def complete_answer(body: bytes, outcome: Outcome, metadata: bytes | None) -> bytes:
-    """body is a JSON object that an adapter has read; metadata is JSON for router_metadata, or None."""
+def complete_answer(body: bytes, outcome: Outcome, metadata: bytes | None, usage: bytes = b"") -> bytes:
+    """body is a JSON object that an adapter has read; metadata is JSON for router_metadata, or None; usage: the member as the body has it."""
+    if usage and metadata is None and (spliced := _spliced(body, outcome, usage)) is not None:
+        return spliced
     members: dict[str, bytes | msgspec.Raw] = dict(_members.decode(body))
     members["usage"] = _usage(members.get("usage"), outcome)
     model = members.get("model")
@@ -33,6 +35,26 @@ def complete_answer(body: bytes, outcome: Outcome, metadata: bytes | None) -> by
     if metadata is not None:
         members["router_metadata"] = metadata
     return _object(members)
+
+
+def _spliced(body: bytes, outcome: Outcome, usage: bytes) -> bytes | None:
+    """The body as it came, with the cost as the last member of its usage; None where more than that has to change.
+
+    An object with a name in it holds quotes, and a text that quotes it would have them escaped: where its bytes stand, it stands.
+    """
+    at = body.rfind(usage)
+    if (
+        at < 0
+        or not usage.endswith(b'"', 0, usage.find(b":"))
+        or not outcome.served_model
+        or outcome.answered.is_usage_estimated
+        or b'"cost"' in usage
+        or b'"router_metadata"' in body
+    ):
+        return None
+    cost = "null" if outcome.cost_nusd is None else format_usd(outcome.cost_nusd)
+    end = at + len(usage) - 1
+    return b'%b,"cost":%b%b' % (body[:end], cost.encode(), body[end:])
 
 
 def usage_event(outcome: Outcome, request_id: str, at_ms: int) -> bytes:

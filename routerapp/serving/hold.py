@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from routerapp.engine.caps import caps_of, limit_in, removes_limit
+from routerapp.engine.caps import caps_in, limit_in, removes_limit
 from routerapp.engine.chat import Chat
 from routerapp.engine.config import Config
 from routerapp.engine.constraints import Reason
-from routerapp.engine.estimates import forecast_for, need_of
+from routerapp.engine.estimates import forecast_with, need_of
 from routerapp.engine.money import price_at
 from routerapp.engine.types import Decision, Evidence, Inputs
 from routerapp.engine.verdicts import Verdict
@@ -62,24 +62,27 @@ class Hold:
         self._sent = _Sent(chat, inputs, decision.parameters)
         self._worst: dict[str, WorstCase] = {}
         self._running: Counter[str] = Counter()
-        self.caps: Mapping[str, int] = caps_of(decision.plan, config, evidence, inputs, decision.parameters)
+        self.caps: Mapping[str, int] = caps_in(decision.trace)
 
     def take(self, now_ms: int) -> Shortage | None:
         """Before the plan is executed: its dearest step, and both where a hedge runs beside the primary; at least the primary alone.
 
         None when it is held. What a later attempt needs beyond that is asked for when its turn comes.
         """
-        plan = self._decision.plan
-        charges = [self._charge(step.deployment, now_ms) for step in plan]
-        beside = [one for one, step in zip(charges, plan, strict=True) if step.role in ("primary", "hedge")]
-        together = _sum(beside)
-        most = Charge(
-            max(together.nusd or 0, *(one.nusd or 0 for one in charges)),
-            max(together.tokens, *(one.tokens for one in charges)),
-        )
-        if self._hold(most, now_ms) is None:
+        nusd = tokens = nusd_beside = tokens_beside = 0
+        first: Charge | None = None
+        for step in self._decision.plan:
+            charge = self._charge(step.deployment, now_ms)
+            first = first or charge
+            cost = charge.nusd or 0
+            nusd, tokens = max(nusd, cost), max(tokens, charge.tokens)
+            if step.role != "fallback":
+                nusd_beside += cost
+                tokens_beside += charge.tokens
+        assert first is not None
+        if self._hold(Charge(max(nusd, nusd_beside), max(tokens, tokens_beside)), now_ms) is None:
             return None
-        return self._hold(charges[0], now_ms)
+        return self._hold(first, now_ms)
 
     def why_not(self, deployment: str, *, is_starting: bool) -> Reason | None:
         """Whether what is held covers one more attempt there; is_starting: it is about to be made, so hold what is missing."""
@@ -133,7 +136,10 @@ class Hold:
         """Money by what can be billed; tokens by the usual estimate of the prompt, as bytes would count every prompt fourfold."""
         worst = self._worst_case(deployment)
         price = price_at(self._config.deployments[deployment].prices, now_ms)
-        tokens = min(worst.input_tokens, self._inputs.features.prompt_tokens) + worst.output_tokens
+        tokens = self._inputs.features.prompt_tokens
+        if worst.input_tokens < tokens:
+            tokens = worst.input_tokens
+        tokens += worst.output_tokens
         return Charge(None if price is None else worst.cost(price), tokens)
 
     def _worst_case(self, deployment: str) -> WorstCase:
@@ -159,7 +165,8 @@ class _Sent:
 
     def worst_case(self, deployment: str, config: Config, evidence: Evidence) -> WorstCase:
         model = config.models[config.deployments[deployment].model]
-        forecast = forecast_for(model, self._need, evidence, config.task_dimensions)
+        # What it is worth is nothing to its cost.
+        forecast = forecast_with(model, self._need, evidence, None)
         more_images = max(0, self._images - 1) * MOST_TOKENS_PER_IMAGE
         worst = worst_case(model, self._need, forecast, self._bytes + more_images)
         read = max(worst.input_tokens, model.context_window) if self._reads_more else worst.input_tokens
@@ -178,9 +185,13 @@ def _answers_of(chat: Chat, parameters: Mapping[str, Any]) -> int:
 
 def _reads_more_than_is_sent(chat: Chat) -> bool:
     """Files are packed or kept elsewhere, and a vendor's own tools fetch what they like: only the window bounds what is read."""
-    if any(one.field.startswith(_ELSEWHERE) for one in chat.untranslated):
+    if chat.untranslated and any(one.field.startswith(_ELSEWHERE) for one in chat.untranslated):
         return True
-    return any(part.get("type") in _FILES for message in chat.messages for part in _parts(message.get("content")))
+    for message in chat.messages:
+        content = message.get("content")
+        if type(content) is list and any(part.get("type") in _FILES for part in content):
+            return True
+    return False
 
 
 def _text_bytes(chat: Chat) -> int:

@@ -31,7 +31,7 @@ from routerapp.store.answer_cache import AnswerCache
 from routerapp.store.journal import Journal
 from routerapp.store.limits import CallerLimits
 from routerapp.store.live import LiveState
-from routerapp.store.snapshot import Snapshot
+from routerapp.store.snapshot import KeyEntry, Snapshot
 from routerapp.store.spool import RESERVE_NAME
 
 LEAST_SECONDS_BETWEEN_REFRESHES = 1.0
@@ -58,7 +58,8 @@ class NotReady(Exception):
 class Runtime:
     """random_bits(n) gives n random bits. reload asks the database for a newer snapshot; None serves what is here for ever.
 
-    tracer: None where spans go nowhere. metrics_token: what a scraper may show instead of an API key.
+    known_keys: digest of a presented key, under a secret of this process, to what the snapshot has of it. tracer: None where spans go
+    nowhere. metrics_token: what a scraper may show instead of an API key.
     """
 
     clock: Clock
@@ -80,6 +81,7 @@ class Runtime:
     metrics_token: str | None = field(default=None, repr=False)
     confirmed_at: float | None = None
     classifier: TaskClassifier = field(default_factory=TaskClassifier)
+    known_keys: dict[bytes, KeyEntry] = field(default_factory=dict, repr=False)
     attempts: Attempts = field(init=False)
     _snapshot: Snapshot | None = None
     _targets: dict[str, Target] = field(default_factory=dict)
@@ -156,6 +158,7 @@ class Runtime:
         if previous is None or previous.config.task_words != words:
             self.classifier = TaskClassifier({**DEFAULT_TASK_WORDS, **words})
         self._targets = {}
+        self.known_keys = {}
         self._snapshot = snapshot
         deployments = snapshot.config.deployments
         self.live.set_deployment_limits(

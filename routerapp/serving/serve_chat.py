@@ -64,7 +64,7 @@ async def _plain(recording: Recording, prepared: Prepared, chat: Chat) -> Served
         if recording.uses is not None:
             recording.uses.take(reply.body)
         metadata = router_metadata(recording.id, prepared.decision, outcome) if chat.extras.explain else None
-        body = complete_answer(reply.body, outcome, metadata)
+        body = complete_answer(reply.body, outcome, metadata, reply.raw_usage)
     except AllFailed as failure:
         refused = refusal_of(failure)
         recording.refuse(refused, prepared, failure.outcome)

@@ -6,6 +6,7 @@ Order of DESIGN §3: router.sticky_key, session metadata, user, else a fingerpri
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from routerapp.engine.chat import Chat
 from routerapp.engine.content import Content
 from routerapp.engine.types import CallerFacts
-from routerapp.store.secrets import keyed_hash
+from routerapp.store.secrets import keyed_hash, pepper
 
 SESSION_NAMES = ("session_id", "session", "conversation_id", "thread_id")
 FINGERPRINT_CHARACTERS = 4_096
@@ -38,7 +39,7 @@ def find_units(chat: Chat, content: Content, caller: CallerFacts) -> Units:
         unit=unit,
         kind=kind,
         user=user,
-        tenant=_hash("tenant", owner) if owner else None,
+        tenant=_tenant(owner, pepper()) if owner else None,
         prompt=_hash("prompt", content.text[:FINGERPRINT_CHARACTERS]) if content.text else None,
     )
 
@@ -61,6 +62,12 @@ def _unit(chat: Chat, content: Content, caller: CallerFacts, user: str | None) -
     if first:
         return _hash(caller.slug, content.system[:FINGERPRINT_CHARACTERS], first), "fingerprint"
     return None, "per_request"
+
+
+@lru_cache(maxsize=10_000)
+def _tenant(owner: str, _pepper: bytes) -> str:
+    """Teams and keys are few, and asked for in every request."""
+    return _hash("tenant", owner)
 
 
 def _hash(*parts: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from routerapp.engine.breaker import Breaker, BreakerSettings, on_result, state_at
 from routerapp.engine.types import Effect, InFlight, LastServed, Live, LiveDeployment, ProbePermit, RoundRobinAdvance
 from routerapp.store.last_served import ServedUnits
-from routerapp.store.usage_windows import minute_of
+from routerapp.store.usage_windows import MINUTE_MS, minute_of
 
 TTFT_DECAY_MS = 60_000
 FORGET_TTFT_AFTER_MS = 600_000
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class _Deployment:
-    """The mutable record behind LiveDeployment."""
+    """The mutable record behind LiveDeployment. shown: what it was last shown as, good until then unless it changes before."""
 
     breaker: Breaker
     in_flight: int = 0
@@ -39,6 +39,9 @@ class _Deployment:
     minute: int = 0
     minute_requests: int = 0
     minute_tokens: int = 0
+    shown: LiveDeployment | None = None
+    shown_from_ms: int = 0
+    shown_until_ms: int = 0
 
 
 class _Shown(Mapping[str, Value], Generic[Value]):
@@ -86,9 +89,9 @@ class LiveState:
         """An operator's cooldowns (deployment -> until, ms) as the newest snapshot has them; one that is gone ends at once."""
         running = {slug: until for slug, until in cooldowns.items() if until > now_ms}
         for slug in self._held - running.keys():
-            self._deployment(slug).breaker = Breaker()
+            self._changing(slug).breaker = Breaker()
         for slug, until in running.items():
-            self._deployment(slug).breaker = Breaker(is_open=True, reopens_at_ms=until, openings=1)
+            self._changing(slug).breaker = Breaker(is_open=True, reopens_at_ms=until, openings=1)
         self._held = frozenset(running)
 
     def set_deployment_limits(
@@ -97,8 +100,8 @@ class LiveState:
         """Called when a snapshot is swapped in: deployment -> limit."""
         self._requests_per_minute = {slug: limit for slug, limit in requests_per_minute.items() if limit is not None}
         self._tokens_per_minute = {slug: limit for slug, limit in tokens_per_minute.items() if limit is not None}
-        for slug in (*self._requests_per_minute, *self._tokens_per_minute):
-            self._deployment(slug)
+        for slug in (*self._deployments, *self._requests_per_minute, *self._tokens_per_minute):
+            self._changing(slug)
 
     def note_served(self, unit: str, deployment: str, prompt_tokens: int, now_ms: int) -> None:
         """This deployment answered the unit; its prompt cache may hold that many tokens of it."""
@@ -132,18 +135,18 @@ class LiveState:
                 case RoundRobinAdvance(state_key, weights):
                     self._round_robin[state_key] = dict(weights)
                 case ProbePermit(slug):
-                    self._deployment(slug).probes += 1
+                    self._changing(slug).probes += 1
                 case InFlight(slug):
-                    self._deployment(slug).in_flight += 1
+                    self._changing(slug).in_flight += 1
 
     def release(self, effects: Iterable[Effect]) -> None:
         """Give back the counts of a decision whose primary was never started."""
         for effect in effects:
             match effect:
                 case ProbePermit(slug):
-                    self._end_probe(self._deployment(slug))
+                    self._end_probe(self._changing(slug))
                 case InFlight(slug):
-                    self._end_flight(self._deployment(slug))
+                    self._end_flight(self._changing(slug))
 
     def attempt_started(
         self, deployment: str, now_ms: int, *, is_counted: bool = False, is_probe: bool = False, tokens: int = 0
@@ -152,7 +155,7 @@ class LiveState:
 
         is_probe: a half-open deployment is tried outside the effects, as by a fallback. tokens: estimated, of the prompt.
         """
-        state = self._deployment(deployment)
+        state = self._changing(deployment)
         if not is_counted:
             state.in_flight += 1
             state.probes += is_probe
@@ -176,7 +179,7 @@ class LiveState:
 
         tokens: of the answer; they count in the minute in which it ends.
         """
-        state = self._deployment(deployment)
+        state = self._changing(deployment)
         self._end_flight(state)
         _enter_minute(state, now_ms)
         state.minute_tokens += tokens
@@ -207,14 +210,28 @@ class LiveState:
         rows = {slug: self._live_deployment(slug, now_ms) for slug in tuple(self._deployments)}
         return {slug: msgspec.structs.asdict(row) for slug, row in rows.items()}
 
-    def _deployment(self, slug: str) -> _Deployment:
+    def _changing(self, slug: str) -> _Deployment:
+        """The record, which the caller is about to change."""
         state = self._deployments.get(slug)
         if state is None:
             state = self._deployments[slug] = _Deployment(Breaker())
+        state.shown = None
         return state
 
     def _live_deployment(self, slug: str, now_ms: int) -> LiveDeployment:
         state = self._deployments[slug]
+        if (shown := state.shown) is not None and state.shown_from_ms <= now_ms < state.shown_until_ms:
+            return shown
+        shown = state.shown = self._look(slug, state, now_ms)
+        state.shown_from_ms = now_ms
+        # What changes with time alone: the minute that is counted, a latency that is forgotten, a breaker that reopens.
+        until = (now_ms // MINUTE_MS + 1) * MINUTE_MS
+        if shown.ttft_samples:
+            until = min(until, state.ttft_at_ms + FORGET_TTFT_AFTER_MS)
+        state.shown_until_ms = now_ms if state.breaker.is_open else until
+        return shown
+
+    def _look(self, slug: str, state: _Deployment, now_ms: int) -> LiveDeployment:
         breaker, reopens_at_ms = state_at(state.breaker, now_ms)
         has_ttft = state.ttft_samples > 0 and now_ms - state.ttft_at_ms < FORGET_TTFT_AFTER_MS
         limit, token_limit = self._requests_per_minute.get(slug), self._tokens_per_minute.get(slug)

@@ -111,18 +111,30 @@ def decrypt_credential(provider: str, ciphertext: str) -> str:
     return decrypt(CREDENTIAL, provider, ciphertext)
 
 
+def pepper() -> bytes:
+    """What every keyed hash of this installation is made with."""
+    environment = settings.ENVIRONMENT
+    found: bytes = environment.pepper or environment.root_secret
+    return found
+
+
 def keyed_hash(purpose: str, text: str) -> str:
     """HMAC-SHA-256 under this purpose's derived key, 64 lower-case hex digits."""
-    environment = settings.ENVIRONMENT
-    inner, outer = _pads(environment.pepper or environment.root_secret, purpose)
-    inner, outer = inner.copy(), outer.copy()
+    secret = pepper()
+    pads = _prepared.get((secret, purpose))
+    if pads is None:
+        pads = _prepared[secret, purpose] = _pads(secret, purpose)
+    inner, outer = pads[0].copy(), pads[1].copy()
     inner.update(text.encode())
     outer.update(inner.digest())
     digits: str = outer.hexdigest()
     return digits
 
 
-@lru_cache(maxsize=64)
+# A purpose is a word of the code's, and the pepper changes with the data folder only: a handful in all.
+_prepared: dict[tuple[bytes, str], tuple[Any, Any]] = {}
+
+
 def _pads(pepper: bytes, purpose: str) -> tuple[Any, Any]:
     """The two halves of HMAC (RFC 2104) with the key already in: every request hashes four times, and the key is half the work."""
     key = _derived(pepper, f"hash/{purpose}").ljust(SHA256_BLOCK_BYTES, b"\0")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from math import log
+from operator import attrgetter
 from typing import Any
 
 from routerapp.engine.money import NUSD_PER_USD
@@ -74,12 +75,8 @@ def rank_balanced(options: list[Option], parameters: Balanced, moment: Moment) -
     latency_weight, reliability_weight = parameters.latency, parameters.reliability
     place_cost, place_latency = parameters.cost_scale.place, parameters.latency_scale.place
     for option in options:
-        quality, cost_nusd, ttft_ms, success = (
-            option.quality,
-            option.cost_nusd,
-            option.ttft_ms,
-            option.live.success_ewma,
-        )
+        quality, cost_nusd, ttft_ms = option.quality, option.cost_nusd, option.ttft_ms
+        success = option.live.success_ewma
         if quality is None or cost_nusd is None or ttft_ms is None or success is None:
             option.detail = _ASSUMED[quality is None, cost_nusd is None, ttft_ms is None, success is None]
         quality_term = quality_weight * (UNKNOWN_QUALITY if quality is None else quality)
@@ -93,11 +90,12 @@ def rank_balanced(options: list[Option], parameters: Balanced, moment: Moment) -
             "reliability": reliability_term,
         }
         option.score = quality_term + cost_term + latency_term + reliability_term
-    return Ranking(certain(sorted(options, key=_best_first)))
+    # By score, equal ones by slug: the second pass keeps the order of the first.
+    return Ranking(certain(sorted(sorted(options, key=_slug), key=_score, reverse=True)))
 
 
-def _best_first(option: Option) -> tuple[float, str]:
-    return (-(option.score or 0.0), option.slug)
+_slug = attrgetter("slug")
+_score = attrgetter("score")
 
 
 # which terms are unknown -> the detail that names them; never changed, so all candidates share them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from routerapp.engine.content import read_content
 from routerapp.engine.features import extract_features
-from routerapp.gateway.answers import Events, send_bytes, send_json, send_stream
+from routerapp.gateway.answers import Events, send_json, send_stream
 from routerapp.gateway.authenticate import CHAT, authenticate, require_scope
 from routerapp.gateway.call import Call
 from routerapp.gateway.chat import explained
@@ -27,7 +27,7 @@ async def create(call: Call) -> None:
     except Refused as refused:
         call.record(refused)
         raise
-    async with CancelWhenGone(call.receive):
+    async with CancelWhenGone(call.receive, call.wire):
         served = await serve_chat(call.runtime, chat, call.caller)
         headers = {"request-id": served.decision_id, **served.headers} if served.decision_id else served.headers
         has_thinking = wants_thinking(chat.fields)
@@ -38,7 +38,7 @@ async def create(call: Call) -> None:
             body = served.body or b""
             if served.dialect != DIALECT and not chat.extras.dry_run:
                 body = to_message(body, served.decision_id, has_thinking=has_thinking)
-            await send_bytes(call.send, served.status, headers, body)
+            await call.reply(served.status, headers, body)
 
 
 async def count_tokens(call: Call) -> None:

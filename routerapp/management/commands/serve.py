@@ -9,6 +9,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from routerapp.gateway.protocol import GatewayProtocol
 from routerapp.management.parent import exit_with_parent
 
 DRAIN_SECONDS = 60
@@ -27,7 +28,7 @@ class Command(BaseCommand):
             host=settings.ENVIRONMENT.host,
             port=settings.ENVIRONMENT.port,
             loop="uvloop",
-            http="httptools",
+            http=GatewayProtocol,
             lifespan="on",
             # Its own would print past our handler, which redacts.
             log_config=None,
