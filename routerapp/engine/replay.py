@@ -38,9 +38,11 @@ def live_slice(decision: Decision, live: Live) -> Live:
         for candidate in decision.candidates
         if (state := state_of(candidate.deployment)) is not None
     }
-    prefix = f"{decision.policy}/{decision.rule}"
-    keys = [key for key in live.round_robin if key == prefix or key.startswith(f"{prefix}/")]
-    weights = {key: dict(live.round_robin[key]) for key in keys}
+    weights: dict[str, Mapping[str, int]] = {}
+    if live.round_robin:
+        prefix = f"{decision.policy}/{decision.rule}"
+        keys = [key for key in live.round_robin if key == prefix or key.startswith(f"{prefix}/")]
+        weights = {key: dict(live.round_robin[key]) for key in keys}
     return Live(deployments, weights, live.budget_left_nusd, live.last_served, live.tenant_last_served)
 
 

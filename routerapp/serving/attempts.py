@@ -259,9 +259,15 @@ class PlanRun:
         number = self._numbers.setdefault(step.deployment, len(self._numbers) + 1)
         attempt = Attempt(self._job, step, number, retry, target, self._with.live, self._with.clock)
         attempt.warnings = warnings + self._job.warnings_of(step.deployment)
-        applied = [type(effect) for effect in self._job.effects if getattr(effect, "deployment", "") == step.deployment]
-        is_counted = is_primary and InFlight in applied
-        is_probe = ProbePermit in applied if is_counted else self._live_of(step).breaker == "half_open"
+        is_counted = is_probe = False
+        if is_primary:
+            for effect in self._job.effects:
+                if type(effect) is InFlight and effect.deployment == step.deployment:
+                    is_counted = True
+                elif type(effect) is ProbePermit and effect.deployment == step.deployment:
+                    is_probe = True
+        if not is_counted:
+            is_probe = self._live_of(step).breaker == "half_open"
         attempt.start(is_counted=is_counted, is_probe=is_probe)
         self._has_used_effects = self._has_used_effects or is_counted
         self._tried.append(attempt)
@@ -270,6 +276,8 @@ class PlanRun:
     def _why_not_said(self, target: Target) -> tuple[str, ...] | None:
         """A warning for each part of the chat that is left out there; None, with the reason noted, where it may not be."""
         found = impossible_at(self._with.adapters[target.kind], self._job.chat, target)
+        if not found:
+            return ()
         refused = self._job.decision.handling.unsupported != "drop"
         kept = [one for one in found if refused or not one.is_droppable]
         if kept:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 from routerapp.engine.money import format_usd
 from routerapp.engine.types import Decision, DeploymentFacts
+from routerapp.engine.verdicts import Verdict
 from routerapp.store.records import End
 
 MOST_WARNED = 1_000
 _SAFE = "!#$&'()*+,-./:;<=>?@[]^_`{|}~ "
 
 
+@lru_cache(maxsize=4_096)
 def ascii_value(text: str) -> str:
     """The text itself where every character is safe in a header, else percent-encoded UTF-8."""
     if text.isascii() and text.isprintable() and "%" not in text:
@@ -66,9 +69,12 @@ def cost_text(cost_nusd: int | None) -> str:
 def reason_of(decision: Decision) -> str:
     """The verdict on how the rule (or the pin) came to decide, as its code."""
     for step in reversed(decision.trace):
-        if step.stage in ("rule", "default", "name", "policy") and step.verdict.value in _DECIDING:
-            return step.verdict.value
+        if step.verdict in _DECIDING and step.stage in ("rule", "default", "name", "policy"):
+            return _DECIDING[step.verdict]
     return decision.outcome
 
 
-_DECIDING = frozenset({"rule_matched", "default_used", "pinned", "rejected_by_rule"})
+_DECIDING = {
+    verdict: verdict.value
+    for verdict in (Verdict.RULE_MATCHED, Verdict.DEFAULT_USED, Verdict.PINNED, Verdict.REJECTED_BY_RULE)
+}

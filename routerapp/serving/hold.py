@@ -162,6 +162,7 @@ class _Sent:
         self._bytes = _text_bytes(chat) if self._images else chat.body_bytes
         self._bytes += len(msgspec.json.encode(parameters)) if parameters else 0
         self._reads_more = _reads_more_than_is_sent(chat)
+        self._is_plain = not (self._reads_more or self._limit or self._own_limit) and self._answers == 1
 
     def worst_case(self, deployment: str, config: Config, evidence: Evidence) -> WorstCase:
         model = config.models[config.deployments[deployment].model]
@@ -169,6 +170,8 @@ class _Sent:
         forecast = forecast_with(model, self._need, evidence, None)
         more_images = max(0, self._images - 1) * MOST_TOKENS_PER_IMAGE
         worst = worst_case(model, self._need, forecast, self._bytes + more_images)
+        if self._is_plain and (self._limit is None or worst.cap is None):
+            return worst
         read = max(worst.input_tokens, model.context_window) if self._reads_more else worst.input_tokens
         each = worst.output_tokens
         if self._need.endpoint == "chat":

@@ -8,8 +8,8 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
 
-from routerapp.gateway.protocol import GatewayProtocol
 from routerapp.management.parent import exit_with_parent
 
 DRAIN_SECONDS = 60
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             host=settings.ENVIRONMENT.host,
             port=settings.ENVIRONMENT.port,
             loop="uvloop",
-            http=GatewayProtocol,
+            http=import_string("routerapp.gateway.protocol.GatewayProtocol"),
             lifespan="on",
             # Its own would print past our handler, which redacts.
             log_config=None,
