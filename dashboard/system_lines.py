@@ -126,11 +126,11 @@ def job_line(job: Job) -> JobLine:
 def _process(worker: Worker, serial: int) -> ProcessLine:
     is_gateway = worker.role == GATEWAY
     state, tone = ("alive", "ok") if worker.is_fresh else ("silent", "bad")
-    if worker.is_fresh and worker.state.get("is_draining"):
-        state, tone = "stopping", "warn"
+    if worker.is_fresh and worker.is_leaving:
+        state, tone = "leaving", "warn"
     return ProcessLine(
         worker=worker,
-        role=ROLES.get(worker.role, worker.role),
+        role=_name(worker),
         state=state,
         tone=tone,
         age=duration(1000 * worker.age_seconds),
@@ -139,6 +139,11 @@ def _process(worker: Worker, serial: int) -> ProcessLine:
         breakers=worker.breakers,
         doing=_doing(worker),
     )
+
+
+def _name(worker: Worker) -> str:
+    name, slot = ROLES.get(worker.role, worker.role), worker.state.get("slot")
+    return f"{name} {slot}" if isinstance(slot, int) else name
 
 
 def _doing(worker: Worker) -> str:

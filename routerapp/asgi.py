@@ -6,6 +6,7 @@ The Runtime is opened in the lifespan and travels by scope; importing this modul
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "routerapp.settings")
@@ -16,6 +17,7 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 # These reach the models, which can be imported only once Django is set up.
+from routerapp.gateway.all_workers import exposition_for_sibling  # noqa: E402
 from routerapp.gateway.answers import send_refusal  # noqa: E402
 from routerapp.gateway.app import Gateway  # noqa: E402
 from routerapp.gateway.body import Receive, Scope, Send  # noqa: E402
@@ -56,6 +58,8 @@ class Application:
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
             raise
+        if runtime.siblings is not None:
+            runtime.siblings.answers["metrics"] = partial(exposition_for_sibling, runtime)
         self._gateway.runtime = runtime
         scope.setdefault("state", {})["runtime"] = runtime
         await send({"type": "lifespan.startup.complete"})

@@ -24,6 +24,8 @@ from routerapp.root_secret import FILE_NAME as ROOT_SECRET_FILE
 from routerapp.root_secret import BadRootSecret, RootSecret, derive_key, make_root_secret, read_root_secret
 from routerapp.smtp_settings import NAMES as SMTP_NAMES
 from routerapp.smtp_settings import SmtpSettings, read_smtp
+from routerapp.worker_settings import NAMES as WORKER_NAMES
+from routerapp.worker_settings import WorkerSettings, read_worker_settings
 
 LEAST_PASSWORD = 10
 KNOWN = frozenset(
@@ -39,10 +41,10 @@ KNOWN = frozenset(
         "SIGNALBOX_PORT",
         "SIGNALBOX_PUBLIC_URL",
         "SIGNALBOX_TRUSTED_PROXIES",
-        "SIGNALBOX_WORKERS",
         *OBSERVABILITY_NAMES,
         *OIDC_NAMES,
         *SMTP_NAMES,
+        *WORKER_NAMES,
     }
 )
 
@@ -73,6 +75,7 @@ class Environment:
     oidc: OidcSettings | None = None
     smtp: SmtpSettings | None = None
     observability: ObservabilitySettings = field(default_factory=ObservabilitySettings)
+    gateway: WorkerSettings = field(default_factory=WorkerSettings)
 
     @property
     def is_https(self) -> bool:
@@ -121,6 +124,7 @@ def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) 
         oidc=read_oidc(variables),
         smtp=read_smtp(variables),
         observability=read_observability(variables),
+        gateway=read_worker_settings(variables),
     )
 
 
@@ -128,9 +132,6 @@ def _refuse_unknown(variables: Mapping[str, str]) -> None:
     for name in variables:
         if name.startswith("SIGNALBOX_") and name not in KNOWN:
             raise BadSetting(name, variables[name], "one of " + ", ".join(sorted(KNOWN)))
-    workers = variables.get("SIGNALBOX_WORKERS", "1")
-    if workers != "1":
-        raise BadSetting("SIGNALBOX_WORKERS", workers, "1 (more workers are not supported yet)")
 
 
 def _read_host(variables: Mapping[str, str]) -> str:

@@ -22,6 +22,9 @@ SHAPE = inline_serializer(
         "workers": serializers.ListField(
             child=DocumentField(), help_text="Gateway workers, drainer and job worker, by their heartbeats."
         ),
+        "keeps_state_apart": serializers.BooleanField(
+            help_text="Several gateway processes, each with limits, turns and breakers of its own."
+        ),
         "spool": DocumentField(),
         "jobs": DocumentField(help_text="How many there are of each state."),
         "waiting_messages": serializers.IntegerField(),
@@ -47,6 +50,7 @@ class System(Endpoint):
             {
                 "at": state.at,
                 "workers": [_worker(worker) for worker in state.workers],
+                "keeps_state_apart": state.keeps_state_apart,
                 "spool": asdict(state.spool),
                 "jobs": state.jobs,
                 "waiting_messages": state.waiting_messages,
@@ -64,6 +68,11 @@ def _worker(worker: Worker) -> dict[str, Any]:
         "role": worker.role,
         "reported_at": worker.reported_at,
         "is_fresh": worker.is_fresh,
+        "is_leaving": worker.is_leaving,
+        "started_at": worker.started_at,
+        "pid": worker.state.get("pid"),
+        "node": worker.state.get("node"),
+        "slot": worker.state.get("slot"),
         "config_revision": worker.config_revision,
         "serial": worker.serial,
         "in_flight": worker.state.get("in_flight"),

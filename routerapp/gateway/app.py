@@ -121,7 +121,7 @@ def _dialect_of(scope: Scope) -> str:
 def _check_ready(runtime: Runtime) -> None:
     if not runtime.has_snapshot:
         raise _not_ready("starting")
-    if runtime.is_draining:
+    if runtime.is_closing:
         raise _not_ready("draining")
     if runtime.is_stale:
         raise _not_ready("configuration_too_old")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 
+from routerapp.gateway.all_workers import expose
 from routerapp.gateway.answers import send_bytes, send_json
 from routerapp.gateway.authenticate import (
     CHAT,
@@ -16,7 +17,6 @@ from routerapp.gateway.authenticate import (
 from routerapp.gateway.call import Call
 from routerapp.gateway.chat import read_chat
 from routerapp.gateway.exposition import wants_open_metrics
-from routerapp.gateway.metrics import write_metrics
 from routerapp.serving.admission import Admission
 from routerapp.serving.decisions import find_decision, not_found
 from routerapp.serving.feedback import feedback_answer, give_feedback, source_of
@@ -61,8 +61,8 @@ async def metrics(call: Call) -> None:
         caller = await authenticate(call.runtime, call.headers)
         if READS_ALL_DECISIONS.isdisjoint(caller.scopes):
             raise Refused(403, "scope_missing", "Metrics need an API key with the scope 'read'.")
-    out = write_metrics(call.runtime, is_open_metrics=wants_open_metrics(call.headers.get("accept", "")))
-    await send_bytes(call.send, 200, {}, out.text(), out.content_type)
+    text, kind = await expose(call.runtime, is_open_metrics=wants_open_metrics(call.headers.get("accept", "")))
+    await send_bytes(call.send, 200, {}, text, kind)
 
 
 def _is_scraper(call: Call) -> bool:

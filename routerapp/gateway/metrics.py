@@ -158,6 +158,7 @@ def _deployments(out: Exposition, runtime: Runtime) -> None:
 
 
 def _worker(out: Exposition, runtime: Runtime) -> None:
+    out.gauge("signalbox_worker_up", "1 for each gateway process that answered this scrape.", _one(1))
     out.gauge("signalbox_in_flight", "Requests this worker is answering now.", _one(runtime.in_flight))
     out.histogram(
         "signalbox_event_loop_lag_seconds",

@@ -1,4 +1,4 @@
-"""Reads one decision back: from this worker's memory while it is young, else from the database in a thread."""
+"""Reads one decision back: from this worker's memory or a sibling's while it is young, else from the database in a thread."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from routerapp.serving.served import Refused, database_unavailable
 from routerapp.store.decision_document import decision_document, recorded_document
 
 YOUNG_MS = 5_000
+# For so long siblings are asked before the database is.
+REMEMBERED_MS = 60_000
 
 
 async def find_decision(runtime: Runtime, decision_id: str) -> dict[str, Any]:
@@ -22,9 +24,9 @@ async def find_decision(runtime: Runtime, decision_id: str) -> dict[str, Any]:
     made_ms = made_at_ms(decision_id)
     if made_ms is None:
         raise not_found()
-    recent = runtime.recent.find(decision_id)
-    if recent is not None:
-        return _readable(recorded_document(recent.begin, recent.attempts, recent.end))
+    remembered = recent_decision(runtime, decision_id) or await _of_siblings(runtime, decision_id, made_ms)
+    if remembered is not None:
+        return remembered
     try:
         stored = await runtime.in_thread(decision_document, decision_id)
     except DatabaseError:
@@ -40,6 +42,23 @@ async def find_decision(runtime: Runtime, decision_id: str) -> dict[str, Any]:
             retry_after_ms=1_000,
         )
     raise not_found()
+
+
+def recent_decision(runtime: Runtime, decision_id: str) -> dict[str, Any] | None:
+    """What this worker itself remembers."""
+    recent = runtime.recent.find(decision_id)
+    return None if recent is None else _readable(recorded_document(recent.begin, recent.attempts, recent.end))
+
+
+async def _of_siblings(runtime: Runtime, decision_id: str, made_ms: int) -> dict[str, Any] | None:
+    """Only of a young one: what is older is in the database, unless that is away, and then it says so."""
+    if runtime.siblings is None or runtime.clock.now_ms() - made_ms > REMEMBERED_MS:
+        return None
+    for said in (await runtime.siblings.ask("decision", decision_id)).values():
+        if said is not None:
+            document: dict[str, Any] = orjson.loads(said)
+            return document
+    return None
 
 
 def not_found() -> Refused:

@@ -25,8 +25,10 @@ from routerapp.serving.attempts import Attempts
 from routerapp.serving.metrics import Metrics
 from routerapp.serving.recent import RecentRequests
 from routerapp.serving.served import database_unavailable
+from routerapp.serving.siblings import Siblings
 from routerapp.serving.stored_answer import StoredAnswer
 from routerapp.serving.traces.tracer import Tracer
+from routerapp.serving.worker_place import WorkerPlace
 from routerapp.store.answer_cache import AnswerCache
 from routerapp.store.journal import Journal
 from routerapp.store.limits import CallerLimits
@@ -60,6 +62,8 @@ class Runtime:
 
     known_keys: digest of a presented key, under a secret of this process, to what the snapshot has of it. tracer: None where spans go
     nowhere. metrics_token: what a scraper may show instead of an API key.
+    place, siblings: where a supervisor has started this process beside others. is_draining: it takes no more connections, but answers
+    what comes on those that are open; is_closing: nothing any more.
     """
 
     clock: Clock
@@ -76,8 +80,11 @@ class Runtime:
     in_thread: InThread = asyncio.to_thread
     on_close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     is_draining: bool = False
+    is_closing: bool = False
     in_flight: int = 0
     tracer: Tracer | None = None
+    place: WorkerPlace | None = None
+    siblings: Siblings | None = None
     metrics_token: str | None = field(default=None, repr=False)
     confirmed_at: float | None = None
     classifier: TaskClassifier = field(default_factory=TaskClassifier)
@@ -216,7 +223,7 @@ class Runtime:
 
     async def close(self, longest_seconds: float = LONGEST_DRAIN_SECONDS) -> None:
         """Stop taking requests, let the running ones end for a while, then release everything."""
-        self.is_draining = True
+        self.is_draining = self.is_closing = True
         deadline = self.clock.monotonic() + longest_seconds
         while self.in_flight and self.clock.monotonic() < deadline:
             await asyncio.sleep(0.02)

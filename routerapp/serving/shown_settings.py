@@ -55,7 +55,8 @@ def _in_force(name: str) -> str:
         "SIGNALBOX_HOST": environment.host,
         "SIGNALBOX_PORT": str(environment.port),
         "SIGNALBOX_PUBLIC_URL": environment.public_url,
-        "SIGNALBOX_WORKERS": "1",
+        "SIGNALBOX_DRAIN_SECONDS": str(environment.gateway.drain_seconds),
+        "SIGNALBOX_WORKERS": str(environment.gateway.workers),
     }
     return values.get(name, UNSET)
 

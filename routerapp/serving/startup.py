@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -21,8 +21,11 @@ from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.egress import EgressGuard
 from routerapp.providers.presets import presets
 from routerapp.providers.simulated import SimulatedTransport
+from routerapp.serving.meeting import meet_siblings
 from routerapp.serving.runtime import Runtime
+from routerapp.serving.spend_together import keep_spend_together
 from routerapp.serving.watching import watch
+from routerapp.serving.worker_place import identity, read_place
 from routerapp.store.journal import Journal
 from routerapp.store.last_good import FILE_NAME, NoLastGood, load_last_good, save_last_good
 from routerapp.store.live import LiveState
@@ -30,7 +33,9 @@ from routerapp.store.snapshot import Snapshot, current_serial, load_snapshot
 from routerapp.store.undrained import spend_of_callers, spend_of_rows
 from routerapp.store.workers import report_worker, retire_worker
 
-POLL_SECONDS = 1.0
+# A publish is live everywhere within two seconds also where many processes share few processors.
+POLL_SECONDS = 0.4
+REPORT_SECONDS = 1.0
 SAVE_LAST_GOOD_SECONDS = 60.0
 MAX_LAST_GOOD_AGE_SECONDS = 24 * 3600
 SPOOL_FOLDER = "spool"
@@ -51,12 +56,15 @@ async def open_runtime(settings: Any) -> Runtime:
         journal=Journal(settings.DATA_DIR / SPOOL_FOLDER),
         transport=make_transport(settings.ENVIRONMENT.egress_allow, clock),
     )
-    keeper = SnapshotKeeper(runtime, settings.DATA_DIR / FILE_NAME)
+    runtime.place = read_place()
+    keeper = SnapshotKeeper(runtime, settings.DATA_DIR / FILE_NAME, identity(runtime.place, settings.ENVIRONMENT.port))
     runtime.in_thread = keeper.in_thread
     runtime.reload = keeper.reload
     await keeper.start()
     runtime.on_close.append(keeper.stop)
     environment = settings.ENVIRONMENT
+    await meet_siblings(runtime)
+    keep_spend_together(runtime)
     watch(runtime, environment.observability, environment.egress_allow, settings.DATA_DIR)
     # What lives now lives as long as the process: the collector need never look at it again.
     gc.collect()
@@ -70,12 +78,14 @@ def make_transport(egress_allow: tuple[str, ...], clock: Clock) -> DispatchTrans
 
 
 class SnapshotKeeper:
-    """Asks the database once a second, in a thread, whether there is a newer configuration; writes the worker's heartbeat."""
+    """Asks the database all the time, in a thread, whether there is a newer configuration; writes the worker's heartbeat."""
 
-    def __init__(self, runtime: Runtime, last_good: Path) -> None:
+    def __init__(self, runtime: Runtime, last_good: Path, identity: Mapping[str, Any] | None = None) -> None:
         self._runtime = runtime
         self._last_good = last_good
+        self._identity = identity or {}
         self._saved_at = float("-inf")
+        self._turn = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="database")
         self._poller: asyncio.Task[None] | None = None
         self._started_ms = runtime.clock.now_ms()
@@ -94,7 +104,11 @@ class SnapshotKeeper:
         self._poller = asyncio.create_task(self._poll())
 
     async def reload(self) -> None:
-        """Swap in the newest snapshot if it is newer than ours. Raises DatabaseError."""
+        """Swap in the newest snapshot if it is newer than ours; one look after the other. Raises DatabaseError."""
+        async with self._turn:
+            await self._reload()
+
+    async def _reload(self) -> None:
         runtime = self._runtime
         asked_at = runtime.clock.monotonic()
         have = runtime.snapshot.serial if runtime.has_snapshot else -1
@@ -125,13 +139,17 @@ class SnapshotKeeper:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _poll(self) -> None:
+        """A new configuration is looked for at every turn, everything else is done once a second."""
         is_down = False
+        reported_at = float("-inf")
         while True:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                await self._runtime.refresh()
-                self._sweep()
-                await self._report()
+                await self.reload()
+                if self._runtime.clock.monotonic() - reported_at >= REPORT_SECONDS:
+                    reported_at = self._runtime.clock.monotonic()
+                    self._sweep()
+                    await self._report()
             except DatabaseError as error:
                 if not is_down:
                     log.error(
@@ -152,7 +170,8 @@ class SnapshotKeeper:
         revision, serial = ("", 0)
         if runtime.has_snapshot:
             revision, serial = runtime.snapshot.config.revision, runtime.snapshot.serial
-        await self.in_thread(report_worker, runtime.journal.boot_id, revision, serial, runtime.report())
+        state = {**self._identity, **runtime.report()}
+        await self.in_thread(report_worker, runtime.journal.boot_id, revision, serial, state)
 
     async def _restore_spend(self, config: Config) -> None:
         """Book what was spent before this worker started, once: of keys and teams at the first chance, of users once one is limited.

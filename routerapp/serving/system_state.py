@@ -6,6 +6,7 @@ Read by the System page, its API and `doctor`. Judges nothing but whether a hear
 from __future__ import annotations
 
 import datetime as dt
+import os
 import platform
 import shutil
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from routerapp.version import PRODUCT_VERSION
 # Workers report once a second, the others every five.
 FRESH = dt.timedelta(seconds=15)
 GATEWAY, DRAINER, JOBS = "gateway", "drainer", "jobs"
+SHARED_STATE = "SIGNALBOX_VALKEY_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,15 @@ class Worker:
     @property
     def is_fresh(self) -> bool:
         return self.age_seconds <= FRESH.total_seconds()
+
+    @property
+    def is_leaving(self) -> bool:
+        return bool(self.state.get("is_draining"))
+
+    @property
+    def started_at(self) -> dt.datetime | None:
+        started_ms = self.state.get("started_ms")
+        return None if started_ms is None else dt.datetime.fromtimestamp(started_ms / 1000, dt.UTC)
 
     @property
     def breakers(self) -> dict[str, str]:
@@ -100,6 +111,12 @@ class SystemState:
     def of_role(self, role: str) -> tuple[Worker, ...]:
         return tuple(worker for worker in self.workers if worker.role == role)
 
+    @property
+    def keeps_state_apart(self) -> bool:
+        """Several gateway processes take requests, and each knows limits, turns and breakers only from its own."""
+        taking = [worker for worker in self.of_role(GATEWAY) if worker.is_fresh and not worker.is_leaving]
+        return len(taking) > 1 and not os.environ.get(SHARED_STATE)
+
 
 def read_system_state() -> SystemState:
     now = timezone.now()
@@ -146,7 +163,7 @@ def read_versions() -> Versions:
 
 
 def _workers(now: dt.datetime) -> tuple[Worker, ...]:
-    """Gateway workers first, then the others by name."""
+    """Gateway workers first, by place and slot, then the others by name."""
     rows = [
         Worker(
             name=row.worker,
@@ -159,7 +176,12 @@ def _workers(now: dt.datetime) -> tuple[Worker, ...]:
         )
         for row in WorkerReport.objects.order_by("worker")
     ]
-    return tuple(sorted(rows, key=lambda worker: (worker.role != GATEWAY, worker.name)))
+    return tuple(sorted(rows, key=_order))
+
+
+def _order(worker: Worker) -> tuple[bool, str, int, str]:
+    said = worker.state
+    return worker.role != GATEWAY, str(said.get("node") or ""), int(said.get("slot") or 0), worker.name
 
 
 def _revisions() -> Revisions:

@@ -40,7 +40,7 @@ class Standings:
         self._spent |= spent_by_users(user_hashes, now_ms, using)
         fresh = WorkerReport.objects.using(using).filter(reported_at__gte=timezone.now() - FRESH)
         self._workers: list[Mapping[str, Any]] = [
-            state.get("callers", {}) for state in fresh.values_list("state", flat=True)
+            state.get("callers", {}) for state in fresh.values_list("state", flat=True) if "role" not in state
         ]
 
     def of(self, subject: str) -> Standing:

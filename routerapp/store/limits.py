@@ -229,6 +229,27 @@ class CallerLimits:
             usage.day_spent_nusd += day_nusd if usage.day == then.day else 0
             usage.month_spent_nusd += month_nusd if usage.month == then.month else 0
 
+    def spent(self, now_ms: int) -> dict[str, tuple[int, int]]:
+        """Of keys and teams: nusd of this day and month as this worker knows it."""
+        moment = self.moment(now_ms)
+        for usage in self._usages.values():
+            usage.roll(moment)
+        return {name: (usage.day_spent_nusd, usage.month_spent_nusd) for name, usage in self._usages.items()}
+
+    def catch_up(self, truth: Mapping[str, tuple[int, int]], before: Mapping[str, tuple[int, int]], at_ms: int) -> None:
+        """truth: what all workers have spent, read after `before` was taken at at_ms. What was booked here since then is added to it.
+
+        That may count a request twice until the next time, and never for longer.
+        """
+        then, moment = moment_at(at_ms), self.moment(at_ms)
+        for name in truth.keys() | before.keys():
+            (day, month), (day_before, month_before) = truth.get(name, (0, 0)), before.get(name, (0, 0))
+            usage = self._usage(name, moment)
+            if usage.day == then.day:
+                usage.day_spent_nusd += day - day_before
+            if usage.month == then.month:
+                usage.month_spent_nusd += month - month_before
+
     def usage_report(self, names: Iterable[str], now_ms: int) -> dict[str, dict[str, Any]]:
         """How these subjects stand, as plain values, for the heartbeat. What is unknown here is left out."""
         moment = self.moment(now_ms)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -165,3 +167,39 @@ def test_the_settings_page_shows_what_was_chosen_here(admin):
 )
 def test_sizes_read_well(number, words):
     assert size(number) == words
+
+
+def several(*states):
+    for slot, state in enumerate(states):
+        said = {"slot": slot, "generation": 1, "node": "host:8000", "pid": os.getpid(), "started_ms": 1_795_000_000_000}
+        report_worker(f"000{slot}-abc", "9f3c" * 16, 7, {"in_flight": slot} | said | state)
+
+
+def test_several_gateway_processes_are_told_apart_and_said_to_keep_their_own_state(admin, monkeypatch):
+    several({}, {})
+    text = admin.get("/system/").text
+
+    assert "Gateway 0" in text and "Gateway 1" in text and f"process {os.getpid()}, since " in text
+    assert "Each gateway process keeps its own count" in text and "SIGNALBOX_VALKEY_URL" in text
+    monkeypatch.setenv("SIGNALBOX_VALKEY_URL", "valkey://localhost/0")
+    assert "Each gateway process keeps its own count" not in admin.get("/system/").text
+
+
+def test_one_that_leaves_is_said_to_and_does_not_count_as_several(admin):
+    several({}, {"is_draining": True})
+    text = admin.get("/system/").text
+
+    assert "leaving" in text
+    assert "Each gateway process keeps its own count" not in text
+
+
+def test_whoever_takes_the_place_of_a_killed_process_takes_its_row_away(admin):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    several({"pid": gone.pid}, {}, {"pid": gone.pid, "node": "other:8000"})
+    said = {"slot": 0, "node": "host:8000", "pid": os.getpid()}
+    report_worker("0009-new", "", 0, said)
+    report_worker("0010-beside-one-that-lives", "", 0, said | {"slot": 1})
+
+    names = set(WorkerReport.objects.values_list("worker", flat=True))
+    assert names == {"0001-abc", "0002-abc", "0009-new", "0010-beside-one-that-lives"}

@@ -141,15 +141,23 @@ def test_health_and_metrics(running):
     assert forwarded.status_code == 401
 
 
-def test_a_draining_worker_says_so_and_takes_nothing_new(running):
+def test_a_draining_worker_is_not_ready_and_yet_answers_who_is_connected(running):
     running.runtime.is_draining = True
     with running.client() as client:
         ready = client.get("/readyz")
-    refused = running.post(GOOD)
+    answered = running.post(GOOD)
     running.runtime.is_draining = False
 
-    assert ready.status_code == refused.status_code == 503
-    assert refused.json()["error"]["code"] == "draining"
+    assert (ready.status_code, ready.json()["status"]) == (503, "draining")
+    assert answered.status_code == 200
+
+
+def test_one_that_closes_takes_nothing_new(running):
+    running.runtime.is_closing = True
+    refused = running.post(GOOD)
+    running.runtime.is_closing = False
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "draining")
     assert refused.headers["retry-after"] == "1"
 
 

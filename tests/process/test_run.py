@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
+from tests.management.test_supervisor import is_alive
 from tests.process.product import PROJECT, Product, a_product
-from tests.setup.test_supervisor import is_alive
 
 pytestmark = pytest.mark.process
 

@@ -17,6 +17,7 @@ from routerapp.models import EndUserAllowance
 from routerapp.serving import startup
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.serve_chat import serve_chat
+from routerapp.serving.spend_together import look
 from routerapp.store.drain import Drainer
 from routerapp.store.revisions import record_config_revision
 from tests import factories
@@ -120,3 +121,50 @@ async def test_late_and_without_counting_twice_when_the_database_was_away(
         assert month_of(second, "key:app", "team:core") == [before + own] * 2
     finally:
         await second.close(1)
+
+
+async def test_several_processes_see_what_all_have_spent_drained_or_not_and_none_of_it_twice(folder: Path) -> None:
+    await sync_to_async(workspace)()
+    first, second = await opened(), await opened()
+    names = ("key:app", "team:core")
+    try:
+        for runtime, times in ((first, 2), (second, 1)):
+            for _ in range(times):
+                await ask(runtime, "ada")
+        apart = [month_of(runtime, "key:app")[0] for runtime in (first, second)]
+        for _ in range(2):
+            await look(first, folder / "spool")
+            await look(second, folder / "spool")
+        assert min(apart) > 0
+        assert month_of(first, *names) == month_of(second, *names) == [sum(apart)] * 2
+
+        await sync_to_async(drain)(folder)
+        await ask(first, "ada")
+        await look(second, folder / "spool")
+        assert month_of(second, *names) == month_of(first, *names)
+        assert usage(second)["month_held_nusd"] == 0
+    finally:
+        await first.close(1)
+        await second.close(1)
+
+
+async def test_what_is_spent_while_looking_is_not_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await sync_to_async(workspace)()
+    runtime = await opened()
+    try:
+        await ask(runtime, "ada")
+        in_thread = runtime.in_thread
+
+        async def slowly(work: Any, *args: Any) -> Any:
+            found = await in_thread(work, *args)
+            await ask(runtime, "ada")
+            return found
+
+        runtime.in_thread = slowly  # type: ignore[assignment]
+        await look(runtime, folder / "spool")
+        runtime.in_thread = in_thread
+        counted = month_of(runtime, "key:app")
+        await look(runtime, folder / "spool")
+        assert month_of(runtime, "key:app") == counted
+    finally:
+        await runtime.close(1)

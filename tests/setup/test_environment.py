@@ -24,7 +24,7 @@ def read(tmp_path, **variables: str) -> Environment:
         ("SIGNALBOX_PORT", "８０"),
         ("SIGNALBOX_HOST", "example.org"),
         ("SIGNALBOX_DEMO", "yes"),
-        ("SIGNALBOX_WORKERS", "4"),
+        ("SIGNALBOX_WORKERS", "65"),
         ("SIGNALBOX_DATABASE_URL", "postgres://db/x"),
         ("SIGNALBOX_PUBLIC_URL", "ftp://x"),
         ("SIGNALBOX_PUBLIC_URL", "https://x/path"),

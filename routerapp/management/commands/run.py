@@ -8,8 +8,8 @@ import os
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
+from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +23,74 @@ from django.db.migrations.executor import MigrationExecutor
 from routerapp.demo.wanted import wants_demo
 from routerapp.environment import BadSetting, Environment
 from routerapp.management.banner import banner, first_words, keep_first_key
+from routerapp.management.gateway_plans import DRAINER, JOBS, GatewayPlans
+from routerapp.management.listener import BACKLOG, open_listener
 from routerapp.management.supervisor import AlreadyRunning, ChildKeepsFailing, Supervisor
 from routerapp.serving.installation import first_start, has_deployments
+from routerapp.serving.siblings import empty_folder, make_folder
 from routerapp.store.secrets import WrongDataFolder
+from routerapp.worker_settings import MOST_WORKERS, WORKERS, WorkerSettings, read_worker_settings
 
 READY_SECONDS = 60.0
-CHILDREN = (("gateway", ("serve",)), ("drainer", ("drain",)), ("jobs", ("work",)))
 
 
 class Command(BaseCommand):
     help = "Set up what is missing and run Signalbox until Ctrl-C."
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--workers", metavar="N", help=f"gateway processes, 1 to {MOST_WORKERS} (else {WORKERS}, else 1)"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         # Sessions, hashes and records are nobody else's on this machine, whatever folder they are told to be in.
         os.umask(0o077)
         environment = settings.ENVIRONMENT
+        wanted = _wanted(environment, options["workers"])
         manage = Path(settings.BASE_DIR) / "manage.py"
         try:
-            supervisor = Supervisor(environment.data_dir, manage, CHILDREN)
+            supervisor = Supervisor(environment.data_dir, manage)
         except AlreadyRunning as error:
             raise CommandError(str(error)) from None
+        siblings = make_folder(environment.data_dir)
         try:
-            key_file = _set_up(environment)
-            supervisor.start()
-            _wait_until_ready(supervisor, environment.host, environment.port)
-            if not supervisor.is_stopping:
-                _say(banner(environment, key_file, can_route=has_deployments()))
-            supervisor.gives_up = False
-            supervisor.watch()
+            with open_listener(environment.host, environment.port) as listener:
+                self._run(supervisor, GatewayPlans(wanted, listener, siblings), listener, environment)
         except (ChildKeepsFailing, WrongDataFolder) as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
             _say("\nInterrupted during set-up; the next start goes on from here.\n")
         finally:
+            # The socket is closed by now: with the last process that holds it too, connections are refused instead of left waiting.
             supervisor.stop()
+            empty_folder(siblings)
         _say("\nSignalbox has stopped.\n")
+
+    def _run(
+        self, supervisor: Supervisor, plans: GatewayPlans, listener: socket.socket, environment: Environment
+    ) -> None:
+        key_file = _set_up(environment)
+        listener.listen(BACKLOG)
+        supervisor.start((*plans.generation(), DRAINER, JOBS), plans.generation)
+        _wait_until_ready(supervisor)
+        if not supervisor.is_stopping:
+            _say(banner(environment, key_file, can_route=has_deployments()))
+        supervisor.gives_up = False
+        supervisor.watch()
+
+
+def _wanted(environment: Environment, workers: str | None) -> WorkerSettings:
+    if workers is None:
+        return environment.gateway
+    try:
+        return replace(environment.gateway, workers=read_worker_settings({WORKERS: workers}).workers)
+    except BadSetting as error:
+        raise CommandError(str(error).replace(WORKERS, "--workers")) from None
 
 
 def _set_up(environment: Environment) -> Path:
     """Everything that is missing, in order; returns the file with the first key. The password is printed as soon as it exists."""
-    _refuse_busy_port(environment.host, environment.port)
     _migrate()
     _collect_static()
     start = first_start(environment)
@@ -77,16 +104,6 @@ def _set_up(environment: Environment) -> Path:
 def _say(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def _refuse_busy_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise BadSetting("SIGNALBOX_PORT", str(port), f"a port that is free on {host} ({error.strerror})") from None
 
 
 def _migrate() -> None:
@@ -122,16 +139,10 @@ def _seed_demo() -> None:
     _say(f"  {rows:,} sample requests in {time.monotonic() - began:.0f} s\n")
 
 
-def _wait_until_ready(supervisor: Supervisor, host: str, port: int) -> None:
-    shown = "127.0.0.1" if host == "0.0.0.0" else "[::1]" if host == "::" else f"[{host}]" if ":" in host else host
+def _wait_until_ready(supervisor: Supervisor) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and not supervisor.is_stopping:
+    while not supervisor.is_stopping and not supervisor.is_ready:
+        if time.monotonic() > deadline:
+            raise CommandError(f"The gateway was not ready within {READY_SECONDS:.0f} seconds; its messages are above.")
         supervisor.tick()
-        try:
-            with urllib.request.urlopen(f"http://{shown}:{port}/readyz", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    if not supervisor.is_stopping:
-        raise CommandError(f"The gateway was not ready within {READY_SECONDS:.0f} seconds; its messages are above.")
+        time.sleep(0.05)

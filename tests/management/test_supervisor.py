@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from routerapp.management.child import Plan
 from routerapp.management.supervisor import AlreadyRunning, ChildKeepsFailing, Supervisor
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -67,8 +68,8 @@ def watch_for(supervisor: Supervisor, seconds: float) -> None:
 
 def test_restarts_a_child_that_dies_and_stops_it_at_the_end(tmp_path, child):
     log = tmp_path / "pids"
-    supervisor = Supervisor(tmp_path, child, (("one", (str(log),)),))
-    supervisor.start()
+    supervisor = Supervisor(tmp_path, child)
+    supervisor.start([Plan("one", (str(log),))])
     try:
         [first] = pids(log, 1)
         os.kill(first, signal.SIGKILL)
@@ -87,8 +88,8 @@ def test_restarts_a_child_that_dies_and_stops_it_at_the_end(tmp_path, child):
 def test_gives_up_on_a_child_that_never_gets_through_its_start(tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit(3)")
-    supervisor = Supervisor(tmp_path, broken, (("broken", ()),))
-    supervisor.start()
+    supervisor = Supervisor(tmp_path, broken)
+    supervisor.start([Plan("broken", ())])
     try:
         with pytest.raises(ChildKeepsFailing, match="broken"):
             watch_for(supervisor, 30)
@@ -97,10 +98,10 @@ def test_gives_up_on_a_child_that_never_gets_through_its_start(tmp_path):
 
 
 def test_one_per_data_folder(tmp_path, child):
-    supervisor = Supervisor(tmp_path, child, ())
+    supervisor = Supervisor(tmp_path, child)
     try:
         with pytest.raises(AlreadyRunning, match=str(tmp_path)):
-            Supervisor(tmp_path, child, ())
+            Supervisor(tmp_path, child)
     finally:
         supervisor.stop()
 
@@ -111,9 +112,11 @@ def test_no_child_survives_a_supervisor_killed_with_9(tmp_path, child):
 import sys, time
 sys.path.insert(0, {str(PROJECT)!r})
 from pathlib import Path
+from routerapp.management.child import Plan
 from routerapp.management.supervisor import Supervisor
-s = Supervisor(Path({str(tmp_path)!r}), Path({str(child)!r}), (("a", ({str(log)!r},)), ("b", ({str(log)!r},))))
-s.start(); s.watch()
+from routerapp.management.child import Plan
+s = Supervisor(Path({str(tmp_path)!r}), Path({str(child)!r}))
+s.start([Plan("a", ({str(log)!r},)), Plan("b", ({str(log)!r},))]); s.watch()
 """
     parent = subprocess.Popen([sys.executable, "-c", code])
     children = pids(log, 2)
