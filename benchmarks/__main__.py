@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("features", "decide", "journal", "gateway")
+NAMES = ("features", "decide", "journal", "client", "gateway")
 RESULTS = Path(__file__).parent / "results"
 
 

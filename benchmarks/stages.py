@@ -1,6 +1,6 @@
 """Where the gateway's time goes: the product's own functions with a watch around each, called through ASGI in one process.
 
-The upstream is the mock of benchmarks/upstream.py, so aiohttp is real; the server's share is missing, benchmarks.gateway measures it
+The upstream is the mock of benchmarks/upstream.py, so the client is real; the server's share is missing, benchmarks.gateway measures it
 from outside. CPU time of the thread, mean per request, stages in the order they run: what a stage costs with the caches as the stage
 before it left them, which is up to three times of what it costs when nothing but it is repeated. Prints one JSON line.
 """
@@ -29,9 +29,9 @@ from benchmarks.gateway import a_body  # noqa: E402
 from routerapp.gateway import chat  # noqa: E402
 from routerapp.gateway.app import Gateway  # noqa: E402
 from routerapp.providers import openai  # noqa: E402
-from routerapp.providers.client import AiohttpUpstream  # noqa: E402
 from routerapp.providers.clock import SystemClock  # noqa: E402
 from routerapp.providers.dispatch import DispatchTransport  # noqa: E402
+from routerapp.providers.outgoing.answer import HttpAnswer  # noqa: E402
 from routerapp.serving import route_chat, serve_chat  # noqa: E402
 from routerapp.serving.attempts import PlanRun  # noqa: E402
 from routerapp.serving.recording import Recording  # noqa: E402
@@ -54,8 +54,8 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (Recording, "begin", "record: begin"),
     (PlanRun, "plain", "attempt"),
     (openai, "build_body", "of it: build the body"),
-    (DispatchTransport, "open", "of it: aiohttp, to the answer's head"),
-    (AiohttpUpstream, "__anext__", "of it: aiohttp, the answer's body"),
+    (DispatchTransport, "open", "of it: client, to the answer's head"),
+    (HttpAnswer, "__anext__", "of it: client, the answer's body"),
     (openai.OpenAIAdapter, "read_reply", "of it: read the answer"),
     (Recording, "_attempt_ended", "of it: record the attempt"),
     (serve_chat, "complete_answer", "complete the answer"),

@@ -34,9 +34,7 @@ def logging_configuration(environment: Environment, variables: Mapping[str, str]
         "loggers": {
             "signalbox.access": {"level": "INFO"},
             # These tell at INFO and DEBUG what they send, headers and all.
-            **{
-                name: {"level": "WARNING"} for name in ("httpx", "httpcore", "aiohttp", "asyncio", "kombu", "django.db")
-            },
+            **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "asyncio", "kombu", "django.db")},
         },
     }
 

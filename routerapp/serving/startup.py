@@ -15,7 +15,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from routerapp.engine.config import Config
 from routerapp.engine.problems import ConfigError, PolicyError
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import Clock, SystemClock
 from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.egress import EgressGuard
@@ -74,7 +74,7 @@ async def open_runtime(settings: Any) -> Runtime:
 
 
 def make_transport(egress_allow: tuple[str, ...], clock: Clock) -> DispatchTransport:
-    return DispatchTransport(AiohttpTransport(EgressGuard(egress_allow), clock), SimulatedTransport(clock))
+    return DispatchTransport(HttpTransport(EgressGuard(egress_allow), clock), SimulatedTransport(clock))
 
 
 class SnapshotKeeper:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.egress import EgressGuard
@@ -197,7 +197,7 @@ class real_upstream:
 
         def make_transport():
             clock = SystemClock()
-            outgoing = AiohttpTransport(EgressGuard(("127.0.0.1",)), clock)
+            outgoing = HttpTransport(EgressGuard(("127.0.0.1",)), clock)
             return DispatchTransport(outgoing, SimulatedTransport(clock))
 
         self._gateway = running_gateway(self._folder, make_snapshot, make_transport)

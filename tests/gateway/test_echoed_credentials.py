@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from routerapp.providers.base import Target
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.egress import EgressGuard
 from tests.gateway.server import Running, running_gateway
@@ -34,7 +34,7 @@ def running(request, upstream, tmp_path_factory) -> Iterator[Running]:
 
     folder = tmp_path_factory.mktemp(kind)
     with running_gateway(
-        folder, make_snapshot, lambda: AiohttpTransport(EgressGuard(["127.0.0.1"]), SystemClock())
+        folder, make_snapshot, lambda: HttpTransport(EgressGuard(["127.0.0.1"]), SystemClock())
     ) as running:
         target = Target("loud", kind, upstream.url, "loud", credential=SECRET)
         running.runtime._targets["loud"] = target

@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.egress import EgressGuard
@@ -67,7 +67,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, upstream: Vendors) -> Iter
 
     def make_transport() -> DispatchTransport:
         clock = SystemClock()
-        outgoing = AiohttpTransport(EgressGuard(["127.0.0.1"]), clock)
+        outgoing = HttpTransport(EgressGuard(["127.0.0.1"]), clock)
         return DispatchTransport(outgoing, SimulatedTransport(clock, seed=1))
 
     with running_gateway(tmp_path_factory.mktemp("gateway"), make_snapshot, make_transport) as server:

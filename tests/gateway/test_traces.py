@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from routerapp.observability_settings import OtlpSettings
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.egress import EgressGuard
 from routerapp.serving.traces.tracer import Tracer
@@ -44,7 +44,7 @@ def running(upstream, tmp_path_factory) -> Iterator[Running]:
         return a_snapshot(keys=keys, deployments=deployments, policies=[policy], base_urls=urls)
 
     with running_gateway(
-        tmp_path_factory.mktemp("traces"), make_snapshot, lambda: AiohttpTransport(LOOPBACK, SystemClock())
+        tmp_path_factory.mktemp("traces"), make_snapshot, lambda: HttpTransport(LOOPBACK, SystemClock())
     ) as running:
         yield running
 

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.egress import EgressGuard
 from routerapp.store.keys import NewKey
@@ -46,8 +46,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, upstream: Vendors) -> Iter
         }
         return replace(snapshot, targets=targets)
 
-    def make_transport() -> AiohttpTransport:
-        return AiohttpTransport(EgressGuard(["127.0.0.1"]), SystemClock())
+    def make_transport() -> HttpTransport:
+        return HttpTransport(EgressGuard(["127.0.0.1"]), SystemClock())
 
     with running_gateway(tmp_path_factory.mktemp("gateway"), make_snapshot, make_transport) as server:
         yield server

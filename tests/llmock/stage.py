@@ -16,7 +16,7 @@ from typing import Any
 import anthropic
 import openai
 
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.egress import EgressGuard
 from routerapp.store.keys import NewKey
@@ -129,8 +129,8 @@ def a_gateway(folder: Path, llmock: LLMock) -> Iterator[Running]:
             policies=[*alone, *first, *hasty],
         )
 
-    def make_transport() -> AiohttpTransport:
-        return AiohttpTransport(EgressGuard(("127.0.0.1",)), SystemClock())
+    def make_transport() -> HttpTransport:
+        return HttpTransport(EgressGuard(("127.0.0.1",)), SystemClock())
 
     with running_gateway(folder, make_snapshot, make_transport) as running:
         yield running

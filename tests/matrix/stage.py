@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.egress import EgressGuard
@@ -48,7 +48,7 @@ def a_stage(folder: Path) -> Iterator[Running]:
 
         def make_transport() -> DispatchTransport:
             clock = SystemClock()
-            outgoing = AiohttpTransport(EgressGuard(["127.0.0.1"]), clock)
+            outgoing = HttpTransport(EgressGuard(["127.0.0.1"]), clock)
             return DispatchTransport(outgoing, SimulatedTransport(clock, seed=1))
 
         with running_gateway(folder, make_snapshot, make_transport) as running:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerapp.providers.base import ANSWER_LIMIT_BYTES, UpstreamRequest
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.control import GuardedTransport, control_client
 from routerapp.providers.egress import EgressGuard
@@ -46,8 +46,8 @@ async def upstream() -> AsyncIterator[MisbehavingUpstream]:
 
 
 @pytest.fixture
-async def transport() -> AsyncIterator[AiohttpTransport]:
-    client = AiohttpTransport(EgressGuard(["127.0.0.1"]), SystemClock())
+async def transport() -> AsyncIterator[HttpTransport]:
+    client = HttpTransport(EgressGuard(["127.0.0.1"]), SystemClock())
     yield client
     await client.close()
 
@@ -56,7 +56,7 @@ def request_to(url: str, *, credential: str | None = "key-1", deployment: str = 
     return ADAPTER.build_request(make_chat(), make_target(deployment, url=url, credential=credential), {})
 
 
-async def read_all(transport: AiohttpTransport, url: str, limit: int = 10_000) -> bytes:
+async def read_all(transport: HttpTransport, url: str, limit: int = 10_000) -> bytes:
     answer = await transport.open(request_to(url), 1000)
     try:
         return await answer.read(limit)
@@ -64,7 +64,7 @@ async def read_all(transport: AiohttpTransport, url: str, limit: int = 10_000) -
         answer.abort()
 
 
-async def test_sends_listed_headers_only(upstream: MisbehavingUpstream, transport: AiohttpTransport) -> None:
+async def test_sends_listed_headers_only(upstream: MisbehavingUpstream, transport: HttpTransport) -> None:
     request = request_to(upstream.url("ok"))
     sneaky = UpstreamRequest(
         "POST",
@@ -100,7 +100,7 @@ def test_no_field_of_the_callers_moves_the_request(depth: int, name: str) -> Non
     assert "canary" not in repr(sorted(request.headers.items()))
 
 
-async def test_keeps_no_cookie(upstream: MisbehavingUpstream, transport: AiohttpTransport) -> None:
+async def test_keeps_no_cookie(upstream: MisbehavingUpstream, transport: HttpTransport) -> None:
     for _ in range(2):
         await read_all(transport, upstream.url("cookie"))
 
@@ -108,7 +108,7 @@ async def test_keeps_no_cookie(upstream: MisbehavingUpstream, transport: Aiohttp
 
 
 async def test_ignores_proxies_of_the_environment(
-    upstream: MisbehavingUpstream, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+    upstream: MisbehavingUpstream, transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -119,9 +119,7 @@ async def test_ignores_proxies_of_the_environment(
     await answer.close()
 
 
-async def test_a_kept_connection_has_no_connect_time(
-    upstream: MisbehavingUpstream, transport: AiohttpTransport
-) -> None:
+async def test_a_kept_connection_has_no_connect_time(upstream: MisbehavingUpstream, transport: HttpTransport) -> None:
     times = []
     for _ in range(2):
         answer = await transport.open(request_to(upstream.url("ok")), 1000)
@@ -133,7 +131,7 @@ async def test_a_kept_connection_has_no_connect_time(
     assert times[1] is None
 
 
-async def test_never_follows_a_redirect(upstream: MisbehavingUpstream, transport: AiohttpTransport) -> None:
+async def test_never_follows_a_redirect(upstream: MisbehavingUpstream, transport: HttpTransport) -> None:
     answer = await transport.open(request_to(upstream.url("redirect")), 1000)
     body = await answer.read(1000)
     await answer.close()
@@ -147,7 +145,7 @@ async def test_literal_addresses_are_refused_before_connecting(url: str) -> None
     async def never(host: str, port: int) -> list[str]:
         raise AssertionError("a literal address is not looked up")
 
-    client = AiohttpTransport(EgressGuard(), SystemClock(), lookup=never)
+    client = HttpTransport(EgressGuard(), SystemClock(), lookup=never)
     with pytest.raises(EgressRefused):
         await client.open(request_to(url), 1000)
     await client.close()
@@ -162,7 +160,7 @@ async def test_names_that_lead_inside_are_refused_before_connecting(
     async def lookup(host: str, port: int) -> list[str]:
         return addresses
 
-    client = AiohttpTransport(EgressGuard(), SystemClock(), lookup=lookup)
+    client = HttpTransport(EgressGuard(), SystemClock(), lookup=lookup)
     with pytest.raises(EgressRefused):
         await client.open(request_to(upstream.url("ok", "api.example.com")), 1000)
     await client.close()
@@ -177,7 +175,7 @@ async def test_a_name_that_rebinds_is_checked_at_every_lookup(upstream: Misbehav
         return next(answers)
 
     guard = EgressGuard(["127.0.0.1"])
-    first, second = (AiohttpTransport(guard, SystemClock(), lookup=lookup) for _ in range(2))
+    first, second = (HttpTransport(guard, SystemClock(), lookup=lookup) for _ in range(2))
     url = upstream.url("ok", "api.example.com")
     await read_all(first, url)
     with pytest.raises(EgressRefused):
@@ -200,13 +198,13 @@ async def test_a_name_that_rebinds_is_checked_at_every_lookup(upstream: Misbehav
     ],
 )
 async def test_lies_on_the_wire_end_in_a_clear_error(
-    upstream: MisbehavingUpstream, transport: AiohttpTransport, behaviour: str, kind: type[ProviderError]
+    upstream: MisbehavingUpstream, transport: HttpTransport, behaviour: str, kind: type[ProviderError]
 ) -> None:
     with pytest.raises(kind):
         await read_all(transport, upstream.url(behaviour), ANSWER_LIMIT_BYTES)
 
 
-async def test_unpacks_an_honest_gzip(upstream: MisbehavingUpstream, transport: AiohttpTransport) -> None:
+async def test_unpacks_an_honest_gzip(upstream: MisbehavingUpstream, transport: HttpTransport) -> None:
     body = await read_all(transport, upstream.url("gzip"))
 
     assert body.startswith(b'{"id"')
@@ -216,7 +214,7 @@ async def test_a_refused_connection_and_an_unknown_name_fail_at_once() -> None:
     async def unknown(host: str, port: int) -> list[str]:
         raise OSError("no such name")
 
-    client = AiohttpTransport(EgressGuard(["127.0.0.1"]), SystemClock(), lookup=unknown)
+    client = HttpTransport(EgressGuard(["127.0.0.1"]), SystemClock(), lookup=unknown)
     started = time.monotonic()
     for url in ("http://127.0.0.1:1/v1", "http://nowhere.example.com/v1"):
         with pytest.raises(ConnectFailed):
@@ -231,14 +229,14 @@ async def test_a_slow_name_server_is_bounded_by_the_connect_timeout() -> None:
         await asyncio.sleep(30)
         return []
 
-    client = AiohttpTransport(EgressGuard(), SystemClock(), lookup=slow)
+    client = HttpTransport(EgressGuard(), SystemClock(), lookup=slow)
     with pytest.raises(ConnectTimeout):
         await client.open(request_to("http://slow.example.com/v1"), 30)
     await client.close()
 
 
 async def test_a_credential_that_would_forge_headers_is_not_sent(
-    upstream: MisbehavingUpstream, transport: AiohttpTransport
+    upstream: MisbehavingUpstream, transport: HttpTransport
 ) -> None:
     with pytest.raises(CredentialRejected):
         await transport.open(request_to(upstream.url("ok"), credential="key\r\nx-admin: 1"), 1000)
@@ -247,7 +245,7 @@ async def test_a_credential_that_would_forge_headers_is_not_sent(
 
 
 async def test_a_reader_that_pauses_makes_the_upstream_wait(
-    upstream: MisbehavingUpstream, transport: AiohttpTransport
+    upstream: MisbehavingUpstream, transport: HttpTransport
 ) -> None:
     answer = await transport.open(request_to(upstream.url("flood")), 1000)
     await anext(answer.chunks())
@@ -302,7 +300,7 @@ async def test_tls_is_checked_against_the_name_and_never_downgraded(
     async def lookup(name: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    client = AiohttpTransport(EgressGuard(["127.0.0.1"]), SystemClock(), lookup=lookup, ssl_context=trust)
+    client = HttpTransport(EgressGuard(["127.0.0.1"]), SystemClock(), lookup=lookup, ssl_context=trust)
     async with MisbehavingUpstream(tls=server) as upstream:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         opening = read_all(client, upstream.url("ok", "api.example.com"))

@@ -20,7 +20,7 @@ import pytest
 from routerapp.models import AlertChannel, Deployment, Provider
 from routerapp.oidc_settings import OidcSettings
 from routerapp.providers.base import Target, UpstreamRequest
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.control import GuardedTransport, control_client
 from routerapp.providers.egress import EgressGuard
@@ -57,7 +57,7 @@ PRIVATE = ["127.0.0.1", "10.0.0.5", "169.254.169.254", "::1", "::ffff:127.0.0.1"
 
 def over_the_data_path(url: str) -> None:
     async def ask() -> None:
-        transport = AiohttpTransport(EgressGuard(), SystemClock())
+        transport = HttpTransport(EgressGuard(), SystemClock())
         target = Target("x", "openai", url, "x")
         try:
             await transport.open(UpstreamRequest("POST", url, {}, b"{}", False, target), 1_000)
@@ -177,7 +177,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_after_the_look_up(add
         return found
 
     async def ask(name: str) -> None:
-        transport = AiohttpTransport(EgressGuard(), SystemClock(), lookup=looked_up)
+        transport = HttpTransport(EgressGuard(), SystemClock(), lookup=looked_up)
         url = f"http://{name}/v1"
         try:
             await transport.open(UpstreamRequest("POST", url, {}, b"{}", False, Target("x", "openai", url, "x")), 1_000)
@@ -241,7 +241,7 @@ def test_a_url_in_a_prompt_is_passed_on_and_never_fetched(tmp_path, monkeypatch)
             return a_snapshot(keys=keys, deployments=deployments, base_urls={"d": f"{upstream.url}/v1"})
 
         upstream.says(whole(openai_body().encode()))
-        with running_gateway(tmp_path, make_snapshot, lambda: AiohttpTransport(LOOPBACK, SystemClock())) as running:
+        with running_gateway(tmp_path, make_snapshot, lambda: HttpTransport(LOOPBACK, SystemClock())) as running:
             connected: list[Any] = []
             real = socket.socket.connect
             monkeypatch.setattr(socket.socket, "connect", lambda s, a: (connected.append(a), real(s, a))[1])
@@ -284,7 +284,7 @@ def test_a_caller_cannot_say_where_a_request_goes(tmp_path):
         upstream.says(whole(openai_body().encode()))
         canary.says(whole({}))
         with (
-            running_gateway(tmp_path, make_snapshot, lambda: AiohttpTransport(LOOPBACK, SystemClock())) as running,
+            running_gateway(tmp_path, make_snapshot, lambda: HttpTransport(LOOPBACK, SystemClock())) as running,
             running.client() as client,
         ):
             for name, depth, where in product(FORBIDDEN, (0, 1, 2, 5), ("", "metadata", "router", "provider", "tools")):

@@ -14,7 +14,7 @@ from routerapp.engine.breaker import BreakerSettings
 from routerapp.engine.types import LiveDeployment
 from routerapp.engine.verdicts import Verdict
 from routerapp.providers.base import Target
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock, VirtualClock
 from routerapp.providers.egress import EgressGuard
 from routerapp.providers.simulated import SimulatedTransport
@@ -224,7 +224,7 @@ async def upstream() -> AsyncIterator[MisbehavingUpstream]:
 @pytest.fixture
 async def real(upstream: MisbehavingUpstream) -> AsyncIterator[Bench]:
     clock = SystemClock()
-    transport = AiohttpTransport(EgressGuard(["127.0.0.1"]), clock)
+    transport = HttpTransport(EgressGuard(["127.0.0.1"]), clock)
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     problems: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from routerapp.engine.types import PlanLimits
 from routerapp.providers.base import Target
-from routerapp.providers.client import AiohttpTransport
+from routerapp.providers.client import HttpTransport
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.egress import EgressGuard
 from routerapp.serving.plan_job import AllFailed
@@ -36,7 +36,7 @@ async def upstream() -> AsyncIterator[MisbehavingUpstream]:
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     clock = SystemClock()
-    transport = AiohttpTransport(EgressGuard(["127.0.0.1"]), clock)
+    transport = HttpTransport(EgressGuard(["127.0.0.1"]), clock)
     yield Bench(transport, clock, limits=PATIENT)
     await transport.close()
 
