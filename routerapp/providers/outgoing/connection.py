@@ -26,8 +26,6 @@ _TIMEOUT = re.compile(r"\btimeout=([0-9]{1,6})\b", re.IGNORECASE)
 
 
 class Owner(Protocol):
-    def opened(self, connection: Connection) -> None: ...
-
     def put(self, connection: Connection) -> None:
         """It is free again."""
 
@@ -83,11 +81,16 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_usable(self) -> bool:
-        return not self._transport.is_closing()
+        return self._parser is not None and not self._transport.is_closing()
 
     def send(self, head: bytes, body: bytes, connect_ms: int | None) -> HttpAnswer:
         """Writes a request; the answer is filled as it comes."""
-        answer = self._answer = HttpAnswer(self, self._loop, connect_ms)
+        answer = HttpAnswer(self, self._loop, connect_ms)
+        if not self.is_usable:
+            # It was closed in the moment between being connected and being used.
+            answer.fail(StreamBroken("The connection broke: closed by the upstream."))
+            return answer
+        self._answer = answer
         self._headers = {}
         self._uses += 1
         self._silent_bytes = 0
@@ -103,7 +106,8 @@ class Connection(asyncio.Protocol):
     def resume(self) -> None:
         if self._is_paused:
             self._is_paused = False
-            self._transport.resume_reading()
+            if self.is_usable:
+                self._transport.resume_reading()
 
     def drain(self) -> None:
         self._is_draining = True
@@ -120,7 +124,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have its methods without being one.
         self._transport = cast(asyncio.Transport, transport)
-        self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
         answer = self._answer
@@ -147,7 +150,7 @@ class Connection(asyncio.Protocol):
             self._silent_bytes = 0
             if self._is_draining:
                 self._let_go()
-            elif answer.size > HIGH_WATER_BYTES and not self._is_paused:
+            elif answer.size > HIGH_WATER_BYTES and not self._is_paused and self.is_usable:
                 self._is_paused = True
                 self._transport.pause_reading()
         answer.wake()

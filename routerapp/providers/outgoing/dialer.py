@@ -102,6 +102,7 @@ class Dialer:
             ssl=self._ssl if origin.is_tls else None,
             server_hostname=origin.host if origin.is_tls else None,
         )
+        pool.opened(connection)
         return connection
 
     async def _connect_to_any(self, addresses: list[str], pool: Pool) -> Connection:

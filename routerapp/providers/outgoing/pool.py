@@ -33,9 +33,11 @@ class Pool:
         return Connection(self, self._loop)
 
     def opened(self, connection: Connection) -> None:
-        self._open.add(connection)
+        """Only now: where connecting is given up, the loop closes the socket itself, and uvloop tells nobody."""
         if self._is_closed:
             connection.abort()
+        elif connection.is_usable:
+            self._open.add(connection)
 
     def take(self) -> Connection | None:
         """The one used last: it is the least likely to be closed by the other side, and the others can grow old."""

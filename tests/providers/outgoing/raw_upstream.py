@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -114,7 +114,8 @@ class RawUpstream:
             while (request := await self._read(reader)) is not None:
                 line.asked.append(request)
                 await self._reply(request, line, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
+        except (OSError, RuntimeError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            # A RuntimeError is how uvloop says that a connection is closed.
             pass
         finally:
             line.closed.set()
@@ -181,6 +182,12 @@ async def ask_all(transport: HttpTransport, url: str, body: bytes = b"{}") -> tu
         raise
     await answer.close()
     return answer.status, whole
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 def tasks_left() -> set[asyncio.Task[Any]]:

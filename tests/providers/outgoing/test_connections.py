@@ -25,6 +25,7 @@ from tests.providers.outgoing.raw_upstream import (
     ask_all,
     request_to,
     tasks_left,
+    until,
 )
 
 
@@ -46,7 +47,8 @@ async def test_two_hundred_at_once_over_ten_connections_each_get_their_own_answe
 async def test_a_connection_closed_while_idle_costs_no_request(transport: HttpTransport) -> None:
     async with RawUpstream([FINE, 0.01, Then.CLOSE], [FINE]) as upstream:
         await ask_all(transport, upstream.url)
-        await asyncio.sleep(0.05)
+        [pool] = transport._pools.values()
+        await until(lambda: not pool._idle)
 
         assert await ask_all(transport, upstream.url) == (200, b"fine")
         assert len(upstream.lines) == 2
@@ -56,7 +58,7 @@ async def test_what_comes_over_an_idle_connection_answers_no_request(transport: 
     planted = OK + b"content-length: 4\r\n\r\nevil"
     async with RawUpstream([FINE, 0.01, planted], [FINE]) as upstream:
         await ask_all(transport, upstream.url)
-        await asyncio.sleep(0.05)
+        await upstream.all_closed()
 
         assert await ask_all(transport, upstream.url) == (200, b"fine")
         assert len(upstream.lines) == 2
@@ -96,7 +98,9 @@ async def test_the_end_may_come_a_moment_after_the_last_event(transport: HttpTra
         answer = await ask(transport, upstream.url)
         assert await anext(answer.chunks()) == b"[DONE]"
         await answer.close()
-        await asyncio.sleep(0.1)
+        [pool] = transport._pools.values()
+        assert not pool._idle
+        await until(lambda: pool._idle)
 
         assert await ask_all(transport, upstream.url) == (200, b"fine")
         assert len(upstream.lines) == 1
@@ -123,8 +127,7 @@ async def test_idle_connections_grow_old_and_are_not_many(
     monkeypatch.setattr(pools, "MOST_KEPT", 3)
     async with RawUpstream([0.02, FINE]) as upstream:
         await asyncio.gather(*(ask_all(transport, upstream.url) for _ in range(8)))
-        await asyncio.sleep(0.1)
-        assert sum(line.closed.is_set() for line in upstream.lines) == 5
+        await until(lambda: sum(line.closed.is_set() for line in upstream.lines) == 5)
         monkeypatch.setattr(pools, "KEPT_SECONDS", 0.02)
         await asyncio.gather(*(ask_all(transport, upstream.url) for _ in range(3)))
 
@@ -186,6 +189,8 @@ async def test_cancelling_at_any_moment_leaks_nothing(transport: HttpTransport) 
 
         for _ in range(4):
             await asyncio.gather(*(leave_early() for _ in range(25)))
+        [pool] = transport._pools.values()
+        await until(lambda: pool._open == set(pool._idle))
         assert await ask_all(transport, upstream.url) == (200, b"he")
         await transport.close()
 
@@ -228,11 +233,12 @@ async def test_a_slow_reader_makes_the_upstream_wait_and_loses_nothing(transport
     piece = bytes(range(256)) * 256
     async with RawUpstream([OK + b"content-length: %d\r\n\r\n" % (len(piece) * 192), *[piece] * 192]) as upstream:
         answer = await ask(transport, upstream.url)
-        await asyncio.sleep(0.1)
-        sent = upstream.lines[0].sent
-        await asyncio.sleep(0.1)
+        sent = -1
+        while sent != upstream.lines[0].sent:
+            sent = upstream.lines[0].sent
+            await asyncio.sleep(0.2)
 
-        assert upstream.lines[0].sent == sent
+        assert sent < len(piece) * 192
         assert answer.size <= HIGH_WATER_BYTES + 256 * 1024
         whole = await answer.read(len(piece) * 192)
         assert whole == piece * 192

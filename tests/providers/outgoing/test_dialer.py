@@ -158,7 +158,7 @@ async def test_a_handshake_that_hangs_ends_with_the_connect_timeout(authority: A
         with pytest.raises(ConnectTimeout):
             await transport.open(request_to(upstream.url_of(NAME)), 100)
 
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5
         await upstream.all_closed()
         await transport.close()
 

@@ -56,9 +56,6 @@ class Keeper:
 
     kept: list[Connection] = field(default_factory=list)
 
-    def opened(self, connection: Connection) -> None:
-        return None
-
     def put(self, connection: Connection) -> None:
         self.kept.append(connection)
 
@@ -278,6 +275,22 @@ def test_a_reader_may_leave_at_any_moment(parts: list[bytes], leaves_after: int)
             assert keeper.kept and not wire.is_closed
 
     asyncio.run(leave())
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_connection_lost_before_it_is_used_says_so_at_once(is_lost: bool) -> None:
+    async def use() -> None:
+        wire = Wire()
+        connection = Connection(Keeper(), asyncio.get_running_loop())
+        connection.connection_made(wire)  # type: ignore[arg-type]
+        if is_lost:
+            connection.connection_lost(None)
+        else:
+            wire.abort()
+        with pytest.raises(StreamBroken):
+            await asyncio.wait_for(connection.send(b"", b"", None).head(), 1)
+
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize("size", [1, 70_000, 300_000])
