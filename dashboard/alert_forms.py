@@ -35,7 +35,12 @@ from routerapp.serving.alerts.kinds import (
 )
 from routerapp.serving.alerts.words import label_of
 
-MEASURES = {"lag": "how long records wait (seconds)", "bytes": "how much waits (MiB)", "refused": "records refused"}
+MEASURES = {
+    "lag": "how long records wait (seconds)",
+    "bytes": "how much waits (MiB)",
+    "refused": "records refused",
+    "fullness": "how full it is (percent)",
+}
 EVERYTHING = {
     AlertKind.BUDGET: "each key, team and end user with a spend limit",
     AlertKind.PROVIDER_DOWN: "each provider",

@@ -11,6 +11,7 @@ from django.utils import timezone
 from dashboard.templatetags.numbers import duration, plural
 from routerapp.models import Job, JobState
 from routerapp.serving.system_state import DRAINER, GATEWAY, JOBS, SystemState, Worker
+from routerapp.store.spool_bound import Level
 
 ROLES = {GATEWAY: "Gateway", DRAINER: "Drainer", JOBS: "Job worker"}
 KINDS = {
@@ -93,11 +94,25 @@ def tiles(state: SystemState) -> list[Tile]:
             "bad" if missing else "",
         ),
         Tile("In flight", f"{in_flight:,}", "requests being answered now"),
-        Tile("Journal waits", size(state.spool.bytes_waiting), _waiting(state)),
+        _journal_tile(state),
         Tile("Jobs open", f"{open_jobs:,}", _jobs_note(state), "bad" if state.jobs.get(JobState.FAILED) else ""),
         Tile("Disk free", size(folder.free_bytes), f"of {size(folder.total_bytes)}", "bad" if is_tight else ""),
         Tile("Database", size(folder.database_bytes), "with its write-ahead log"),
     ]
+
+
+def _journal_tile(state: SystemState) -> Tile:
+    """From half full on it says so."""
+    spool, level = state.spool, state.spool.level
+    if level >= Level.FILLING:
+        note = f"the journal is {spool.share:.0%} full: {size(spool.bytes_on_disk)} of {size(spool.most_bytes)}"
+        return Tile("Journal waits", size(spool.bytes_waiting), note, "bad" if level >= Level.ALARMING else "warn")
+    return Tile("Journal waits", size(spool.bytes_waiting), _waiting(state))
+
+
+def unrecorded(state: SystemState) -> int:
+    """Requests without room for their records, by what the gateway workers that report have counted since they started."""
+    return sum(int(worker.state.get("unrecorded") or 0) for worker in state.of_role(GATEWAY))
 
 
 def process_lines(state: SystemState) -> list[ProcessLine]:
@@ -153,7 +168,9 @@ def _doing(worker: Worker) -> str:
         return f"{plural(committed, 'entry,entries')} written since it started"
     if worker.role == GATEWAY:
         room = "" if said.get("spool_has_room", True) else ", journal full"
-        return f"{size(int(said.get('spool_bytes') or 0))} of journal on disk{room}"
+        lost = int(said.get("unrecorded") or 0)
+        missed = f", {plural(lost, 'request,requests')} unrecorded" if lost else ""
+        return f"{size(int(said.get('spool_bytes') or 0))} of journal on disk{room}{missed}"
     return ""
 
 

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from routerapp.bad_setting import BadSetting as BadSetting
 from routerapp.client_address import TrustedProxies, parse_trusted_proxies
+from routerapp.journal_settings import NAMES as JOURNAL_NAMES
+from routerapp.journal_settings import JournalSettings, read_journal
 from routerapp.observability_settings import NAMES as OBSERVABILITY_NAMES
 from routerapp.observability_settings import ObservabilitySettings, read_observability
 from routerapp.oidc_settings import NAMES as OIDC_NAMES
@@ -41,6 +43,7 @@ KNOWN = frozenset(
         "SIGNALBOX_PORT",
         "SIGNALBOX_PUBLIC_URL",
         "SIGNALBOX_TRUSTED_PROXIES",
+        *JOURNAL_NAMES,
         *OBSERVABILITY_NAMES,
         *OIDC_NAMES,
         *SMTP_NAMES,
@@ -76,6 +79,7 @@ class Environment:
     smtp: SmtpSettings | None = None
     observability: ObservabilitySettings = field(default_factory=ObservabilitySettings)
     gateway: WorkerSettings = field(default_factory=WorkerSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
 
     @property
     def is_https(self) -> bool:
@@ -125,6 +129,7 @@ def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) 
         smtp=read_smtp(variables),
         observability=read_observability(variables),
         gateway=read_worker_settings(variables),
+        journal=read_journal(variables),
     )
 
 

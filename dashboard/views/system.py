@@ -15,11 +15,12 @@ from django.views.decorators.http import require_POST
 from dashboard.forms import ANY
 from dashboard.fragments import asked_fragment, render_page
 from dashboard.roles import actor_of, allowed_to, can
-from dashboard.system_lines import KINDS, job_line, missing_roles, process_lines, size, tiles
+from dashboard.system_lines import KINDS, job_line, missing_roles, process_lines, size, tiles, unrecorded
 from routerapp.models import Job, JobState
 from routerapp.serving.edit_jobs import cancel_job, retry_job
 from routerapp.serving.refusals import WriteRefused
 from routerapp.serving.system_state import read_system_state, read_versions
+from routerapp.store.spool_bound import Level
 
 PROCESSES, JOBS, SETTINGS = "system", "system-jobs", "system-settings"
 TABS = ((PROCESSES, "Processes"), (JOBS, "Jobs"), (SETTINGS, "Settings"))
@@ -49,6 +50,10 @@ def system(request: HttpRequest) -> HttpResponse:
         "missing": missing_roles(state),
         "spool_waiting": size(state.spool.bytes_waiting),
         "spool_on_disk": size(state.spool.bytes_on_disk),
+        "spool_most": size(state.spool.most_bytes),
+        "spool_percent": round(100 * state.spool.share),
+        "is_spool_filling": state.spool.level >= Level.FILLING,
+        "unrecorded": unrecorded(state),
         "refused_size": size(state.spool.refused_bytes),
         "disk_percent": _percent_used(state.folder.free_bytes, state.folder.total_bytes),
         "free": size(state.folder.free_bytes),

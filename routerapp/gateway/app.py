@@ -90,6 +90,8 @@ class Gateway:
         if call.has_started:
             # Bytes are out: closing without the end is the only honest signal left.
             raise ConnectionAbortedError(refused.code)
+        if refused.decision_id and runtime.journal.syncs is not None:
+            await runtime.journal.durable()
         request_id = refused.decision_id or make_id(runtime.clock.now_ms(), runtime.random_bits)
         if (dialect := _dialect_of(call.scope)) == "anthropic":
             refused.headers["request-id"] = request_id

@@ -20,6 +20,7 @@ from routerapp.gateway.exposition import wants_open_metrics
 from routerapp.serving.admission import Admission
 from routerapp.serving.decisions import find_decision, not_found
 from routerapp.serving.feedback import feedback_answer, give_feedback, source_of
+from routerapp.serving.recording import spool_full
 from routerapp.serving.route_chat import prepare
 from routerapp.serving.serve_chat import route_answer
 from routerapp.serving.served import Refused
@@ -52,6 +53,8 @@ async def feedback(call: Call) -> None:
     require_scope(caller, CHAT)
     document = await call.document()
     given = give_feedback(call.runtime, document, source_of(caller), call.headers.get("idempotency-key"))
+    if not await call.runtime.journal.durable():
+        raise spool_full()
     await send_json(call.send, feedback_answer(given), 202)
 
 

@@ -179,6 +179,16 @@ def _journal(out: Exposition, runtime: Runtime) -> None:
     metrics = runtime.metrics
     out.gauge("signalbox_spool_bytes", "This worker's journal on disk.", _one(runtime.spool_bytes()))
     out.gauge("signalbox_spool_has_room", "1 while there is room for records.", _one(int(runtime.journal.has_room)))
+    out.gauge(
+        "signalbox_spool_used_ratio",
+        "All workers' journal on disk, of what it may take.",
+        _one(f"{runtime.journal.use.share:.4f}"),
+    )
+    out.counter(
+        "signalbox_requests_unrecorded_total",
+        "Requests without room for any of their records.",
+        _one(metrics.unrecorded),
+    )
     out.counter("signalbox_records_lost_total", "Records that found no room on the disk.", _one(metrics.records_lost))
     standing = metrics.standing
     if standing is not None:

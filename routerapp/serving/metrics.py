@@ -37,6 +37,7 @@ class Metrics:
     turned_away: Tally = field(default_factory=Tally)  # code of one that was not recorded
     budget_refusals: int = 0
     records_lost: int = 0
+    unrecorded: int = 0
     attempts: Tally = field(default_factory=Tally)  # deployment, error class
     retries: Tally = field(default_factory=Tally)  # deployment
     fallbacks: Tally = field(default_factory=Tally)  # deployment
@@ -100,6 +101,10 @@ class Metrics:
     def refused(self, code: str) -> None:
         """A request turned away before it was known well enough to be recorded: bad key, oversize."""
         self.turned_away.add(code)
+
+    def request_unrecorded(self) -> None:
+        """There was no room for any of its records: it was refused or, where that was asked for, served all the same."""
+        self.unrecorded += 1
 
     def record_lost(self) -> None:
         """There was no room on the disk for a record."""

@@ -6,6 +6,7 @@ Every path through serve_chat ends in exactly one end(); a worker that dies befo
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -49,6 +50,7 @@ class Recording:
         self._started = runtime.clock.monotonic()
         self._recent: RecentRequest | None = None
         self._baseline: Price | None = None
+        self._is_unrecorded = False
 
     def begin(self, prepared: Prepared | None) -> None:
         """Written before the first upstream byte. Raises Refused 503 when there is no room for records."""
@@ -74,10 +76,19 @@ class Recording:
             endpoint=chat.endpoint if chat else "chat",
             dialect=chat.dialect if chat else "openai",
         )
-        self._check_room()
-        self._append(begin)
+        self._append_begin(begin)
         # The ring is for decisions; content in it would be up to a quarter of a megabyte a request.
         self._recent = self.runtime.recent.add(replace(begin, chat_body=None) if begin.chat_body else begin)
+
+    async def begun(self) -> None:
+        """Where records have to survive a power cut: waits until begin does, before anything is sent. Raises Refused 503."""
+        try:
+            is_safe = await self.runtime.journal.durable()
+        except BaseException:
+            self.end("cancelled", CLIENT_CLOSED, "client_closed")
+            raise
+        if not is_safe and self._refuses_when_full:
+            raise spool_full()
 
     def job(self, prepared: Prepared) -> PlanJob:
         """The decision as work for attempts; every attempt's end comes back here."""
@@ -147,7 +158,8 @@ class Recording:
             if self._recent is None:
                 self.begin(prepared)
         except Refused:
-            log.warning("Request %s was refused (%s) and could not be recorded.", self.id, refused.code)
+            # Counted, not told: the journal has said why, and there may be thousands of these a second.
+            self.runtime.metrics.request_unrecorded()
         status = outcome.status if outcome and outcome.attempts else refused.request_status
         self.end(status, refused.status, refused.code, outcome)
 
@@ -207,13 +219,26 @@ class Recording:
         targets = self._prepared.snapshot.targets if self._prepared else {}
         tracer.ended(TracedRequest(recent, context, targets, outcome.served_model if outcome else ""))
 
-    def _check_room(self) -> None:
+    def _append_begin(self, begin: Begin) -> None:
+        """Raises Refused 503 where there is no room; where requests are served all the same, none of this one's records is written."""
         runtime = self.runtime
-        if not runtime.journal.has_room and runtime.snapshot.settings.get("when_spool_is_full", "refuse") == "refuse":
+        if runtime.journal.has_room:
+            with suppress(JournalFull):
+                runtime.journal.append(begin)
+                return
+        if self._refuses_when_full:
             raise spool_full()
+        self._is_unrecorded = True
+        runtime.metrics.request_unrecorded()
 
-    def _append(self, record: Begin | AttemptEnd | End) -> None:
+    @property
+    def _refuses_when_full(self) -> bool:
+        return bool(self.runtime.snapshot.settings.get("when_spool_is_full", "refuse") == "refuse")
+
+    def _append(self, record: AttemptEnd | End) -> None:
         """A record that finds no room is counted and lost: the answer itself is worth more than its row."""
+        if self._is_unrecorded:
+            return
         try:
             self.runtime.journal.append(record)
         except JournalFull:
@@ -232,7 +257,7 @@ def spool_full() -> Refused:
     return Refused(
         503,
         "spool_full",
-        "The disk for records is full; requests are refused until there is room.",
+        "There is no room for records on the disk; requests are refused until there is.",
         source="router",
         retry_after_ms=5_000,
     )

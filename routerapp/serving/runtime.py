@@ -134,6 +134,7 @@ class Runtime:
             "is_draining": self.is_draining,
             "spool_bytes": self.spool_bytes(),
             "spool_has_room": self.journal.has_room,
+            "unrecorded": self.metrics.unrecorded,
             "answer_cache_bytes": self.answer_cache.bytes,
             "answer_cache_entries": len(self.answer_cache),
             "deployments": self.live.report(self.clock.now_ms()),

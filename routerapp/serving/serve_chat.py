@@ -41,6 +41,8 @@ async def serve_chat(runtime: Runtime, chat: Chat, caller: CallerFacts, origin: 
         if recording.uses is None or recording.uses.stored is None:
             recording.admission.take(prepared)
         recording.begin(prepared)
+        if runtime.journal.syncs is not None and (recording.uses is None or recording.uses.stored is None):
+            await recording.begun()
     except Refused as refused:
         recording.admission.explain(refused, prepared)
         recording.refuse(refused, prepared)
@@ -50,7 +52,10 @@ async def serve_chat(runtime: Runtime, chat: Chat, caller: CallerFacts, origin: 
         recording.admission.release()
         raise
     if recording.uses is not None and recording.uses.stored is not None:
-        return serve_stored(recording, recording.uses.stored, prepared, chat)
+        served = serve_stored(recording, recording.uses.stored, prepared, chat)
+        if runtime.journal.syncs is not None:
+            await runtime.journal.durable()
+        return served
     runtime.live.apply(prepared.effects)
     return await (open_stream if chat.is_streaming else _plain)(recording, prepared, chat)
 
@@ -73,6 +78,8 @@ async def _plain(recording: Recording, prepared: Prepared, chat: Chat) -> Served
     except BaseException as problem:
         raise recording.abandon(problem, run.outcome) from problem
     end = recording.end("ok", 200, outcome=outcome)
+    if recording.runtime.journal.syncs is not None:
+        await recording.runtime.journal.durable()
     answer_headers(headers, end)
     return Served(recording.id, prepared.decision, 200, headers, body=body, dialect=outcome.dialect)
 

@@ -52,11 +52,13 @@ def _in_force(name: str) -> str:
         "SIGNALBOX_ALLOWED_HOSTS": ", ".join(environment.allowed_hosts),
         "SIGNALBOX_DATA_DIR": str(environment.data_dir),
         "SIGNALBOX_DEMO": "1" if environment.is_demo else "0",
+        "SIGNALBOX_DURABILITY": "machine" if environment.journal.is_synced else "process",
         "SIGNALBOX_HOST": environment.host,
         "SIGNALBOX_PORT": str(environment.port),
         "SIGNALBOX_PUBLIC_URL": environment.public_url,
         "SIGNALBOX_DRAIN_SECONDS": str(environment.gateway.drain_seconds),
         "SIGNALBOX_WORKERS": str(environment.gateway.workers),
+        "SIGNALBOX_SPOOL_MAX_BYTES": str(environment.journal.spool_max_bytes),
     }
     return values.get(name, UNSET)
 

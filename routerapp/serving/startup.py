@@ -24,6 +24,7 @@ from routerapp.providers.simulated import SimulatedTransport
 from routerapp.serving.meeting import meet_siblings
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.spend_together import keep_spend_together
+from routerapp.serving.spool_watch import watch_spool
 from routerapp.serving.watching import watch
 from routerapp.serving.worker_place import identity, read_place
 from routerapp.store.journal import Journal
@@ -53,7 +54,11 @@ async def open_runtime(settings: Any) -> Runtime:
     runtime = Runtime(
         clock=clock,
         live=LiveState(),
-        journal=Journal(settings.DATA_DIR / SPOOL_FOLDER),
+        journal=Journal(
+            settings.DATA_DIR / SPOOL_FOLDER,
+            bound_bytes=settings.ENVIRONMENT.journal.spool_max_bytes,
+            is_synced=settings.ENVIRONMENT.journal.is_synced,
+        ),
         transport=make_transport(settings.ENVIRONMENT.egress_allow, clock),
     )
     runtime.place = read_place()
@@ -61,7 +66,7 @@ async def open_runtime(settings: Any) -> Runtime:
     runtime.in_thread = keeper.in_thread
     runtime.reload = keeper.reload
     await keeper.start()
-    runtime.on_close.append(keeper.stop)
+    runtime.on_close += [keeper.stop, watch_spool(runtime)]
     environment = settings.ENVIRONMENT
     await meet_siblings(runtime)
     keep_spend_together(runtime)

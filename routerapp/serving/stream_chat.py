@@ -63,9 +63,12 @@ async def _events(run: PlanRun, recording: Recording, prepared: Prepared, chat: 
         if not outcome.is_complete:
             refused = refusal_of(AllFailed(outcome))
             recording.end(outcome.status, 200, refused.code, outcome)
+            await recording.runtime.journal.durable()
             yield ending.failure(refused, recording.id)
             return
         end = recording.end("ok", 200, outcome=outcome)
+        if recording.runtime.journal.syncs is not None:
+            await recording.runtime.journal.durable()
         metadata = router_metadata(recording.id, prepared.decision, outcome) if chat.extras.explain else None
         for event in ending.last(chat, outcome, end, metadata):
             yield event
@@ -75,4 +78,5 @@ async def _events(run: PlanRun, recording: Recording, prepared: Prepared, chat: 
         fault = recording.abandon(problem, run.outcome)
         if not isinstance(fault, Refused):
             raise
+        await recording.runtime.journal.durable()
         yield ending.failure(fault, recording.id)

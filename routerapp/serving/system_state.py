@@ -124,7 +124,7 @@ def read_system_state() -> SystemState:
     return SystemState(
         at=now,
         workers=_workers(now),
-        spool=read_spool_state(data_dir),
+        spool=read_spool_state(data_dir, settings.ENVIRONMENT.journal.spool_max_bytes),
         jobs=dict(Job.objects.values_list("state").annotate(n=Count("pk")).order_by("state")),
         waiting_messages=sum(1 for _ in (data_dir / "broker" / "messages").glob("*.msg")),
         folder=read_folder(data_dir),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from routerapp.models import AlertKind
 
 MODEL, PROVIDER, POLICY, KEY, TEAM, END_USER = "model", "provider", "policy", "key", "team", "end_user"
-LAG, BYTES, REFUSED = "lag", "bytes", "refused"
+LAG, BYTES, REFUSED, FULLNESS = "lag", "bytes", "refused", "fullness"
 MOST_WINDOW_MINUTES = 1_440
 MOST_LEAST_REQUESTS = 1_000_000
 
@@ -37,7 +37,12 @@ SHARE = Unit("percent", 0.001, 1.0, is_share=True)
 BUDGET_SHARE = Unit("percent", 0.01, 2.0, is_share=True)
 REQUESTS = Unit("requests", 1, 1_000_000_000)
 SPOOL_UNITS: Mapping[str, Unit] = MappingProxyType(
-    {LAG: Unit("seconds", 10, 86_400), BYTES: Unit("MiB", 1, 1_000_000), REFUSED: Unit("files", 1, 1_000_000)}
+    {
+        LAG: Unit("seconds", 10, 86_400),
+        BYTES: Unit("MiB", 1, 1_000_000),
+        REFUSED: Unit("files", 1, 1_000_000),
+        FULLNESS: Unit("percent", 1, 100),
+    }
 )
 
 
@@ -91,10 +96,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             is_each=True,
         ),
         AlertKind.SPOOL.value: Kind(
-            "The journal: how long its oldest record waits for the database, how much waits, or what the database refused.",
+            "The journal: how long its oldest record waits for the database, how much waits, what the database refused, or how full it is.",
             SPOOL_UNITS[LAG],
             300,
-            measures=(LAG, BYTES, REFUSED),
+            measures=(LAG, BYTES, REFUSED, FULLNESS),
         ),
         AlertKind.UNPRICED.value: Kind(
             "Requests within the window that were answered by a model without a price: nobody knows what they cost.",

@@ -28,7 +28,7 @@ from routerapp.models import (
 )
 from routerapp.models.access import Allowance
 from routerapp.serving.alerts.judge import Reading
-from routerapp.serving.alerts.kinds import BYTES, END_USER, LAG, MODEL, PROVIDER
+from routerapp.serving.alerts.kinds import BYTES, END_USER, FULLNESS, LAG, MODEL, PROVIDER
 from routerapp.serving.system_state import DRAINER, FRESH, GATEWAY
 from routerapp.store.caller_standing import Standing, Standings
 from routerapp.store.config_document import unix_ms
@@ -85,6 +85,8 @@ class Reader:
             yield Reading(LAG, self._lag_seconds, {"bytes": state.bytes_waiting})
         elif rule.subject == BYTES:
             yield Reading(BYTES, state.bytes_waiting / MIB)
+        elif rule.subject == FULLNESS:
+            yield Reading(FULLNESS, 100 * state.share, {"bytes": state.bytes_on_disk, "of": state.most_bytes})
         else:
             yield Reading(rule.subject, float(state.refused_files), {"bytes": state.refused_bytes})
 
@@ -150,7 +152,7 @@ class Reader:
 
     @cached_property
     def _spool(self) -> SpoolState:
-        return read_spool_state(settings.DATA_DIR)
+        return read_spool_state(settings.DATA_DIR, settings.ENVIRONMENT.journal.spool_max_bytes)
 
     @property
     def _lag_seconds(self) -> float:

@@ -7,9 +7,9 @@ from typing import Any
 
 from routerapp.engine.money import format_usd
 from routerapp.models import AlertIncident, AlertKind, AlertRule, EndUserAllowance
-from routerapp.serving.alerts.kinds import BYTES, END_USER, KINDS, LAG, REFUSED
+from routerapp.serving.alerts.kinds import BYTES, END_USER, FULLNESS, KINDS, LAG, REFUSED
 
-SUBJECT_WORDS = {LAG: "the journal", BYTES: "the journal", REFUSED: "records set aside"}
+SUBJECT_WORDS = {LAG: "the journal", BYTES: "the journal", FULLNESS: "the journal", REFUSED: "records set aside"}
 
 
 def subject_words(subject: str) -> str:
@@ -59,6 +59,7 @@ def threshold_words(rule: AlertRule) -> str:
         LAG: f"records wait for {limit} or longer",
         BYTES: f"from {limit} waiting",
         REFUSED: f"from {limit} set aside",
+        FULLNESS: f"from {limit} of its room taken",
     }.get(rule.subject, f"from {limit}")
 
 
@@ -99,6 +100,11 @@ def _spool(incident: AlertIncident, reading: Mapping[str, Any], limit: str) -> s
             return f"Recorded requests have waited {value} for the database; the alert is set at {limit}."
         case "bytes":
             return f"{value} of the journal wait for the database; the alert is set at {limit}."
+        case "fullness":
+            return (
+                f"The journal takes {value} of the room it may take; when it is full, requests are refused. "
+                f"The alert is set at {limit}."
+            )
     return (
         f"The database refused records: {value} set aside in the data folder's refused/; the alert is set at {limit}."
     )

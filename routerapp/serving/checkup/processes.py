@@ -10,6 +10,8 @@ from django.utils import timezone
 from routerapp.models import Job, JobState
 from routerapp.serving.checkup.finding import Finding, some, well, worth_a_look, wrong
 from routerapp.serving.system_state import DRAINER, GATEWAY, JOBS, SystemState, read_system_state
+from routerapp.store.spool_bound import Level
+from routerapp.store.spool_state import SpoolState
 
 NAMES = {GATEWAY: "Gateway", DRAINER: "Drainer", JOBS: "Job worker"}
 BACKLOG_SECONDS = 60
@@ -50,6 +52,7 @@ def _behind(state: SystemState) -> Iterator[Finding]:
 def journal() -> Iterator[Finding]:
     state = read_system_state()
     spool = state.spool
+    yield from _room(spool)
     waiting_s = 0 if spool.waiting_since_ms is None else state.at.timestamp() - spool.waiting_since_ms / 1000
     if spool.bytes_waiting > BACKLOG_BYTES or waiting_s > BACKLOG_SECONDS:
         yield worth_a_look(
@@ -67,6 +70,17 @@ def journal() -> Iterator[Finding]:
         )
     else:
         yield well("refused records", "None")
+
+
+def _room(spool: SpoolState) -> Iterator[Finding]:
+    if spool.level < Level.FILLING:
+        return
+    say = wrong if spool.level >= Level.ALARMING else worth_a_look
+    yield say(
+        "journal room",
+        f"{spool.share:.0%} of {spool.most_bytes / MIB:,.0f} MiB is taken; when it is full, requests are refused.",
+        "See whether the drainer runs and the database takes writes; SIGNALBOX_SPOOL_MAX_BYTES and free disk are the bound.",
+    )
 
 
 def job_queue() -> Iterator[Finding]:

@@ -151,6 +151,15 @@ def test_default_rules_are_made_once_also_for_an_installation_that_was_there_bef
     assert InstallationState.objects.get().settings["first_started_at"] == "long ago"
 
 
+def test_an_installation_of_the_first_release_gets_the_rules_that_came_later():
+    made_then = {"errors", "provider-down", "budget", "journal-waits", "records-refused", "unpriced"}
+    InstallationState.objects.update_or_create(id=1, defaults={"settings": {"alert_rules_made": True}})
+
+    assert make_default_rules()
+    assert set(AlertRule.objects.values_list("slug", flat=True)) == {rule[0] for rule in RULES} - made_then
+    assert not make_default_rules()
+
+
 def test_default_rules_keep_within_what_may_be_set_by_hand():
     make_default_rules()
     for rule in AlertRule.objects.all():

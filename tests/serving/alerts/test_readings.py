@@ -135,6 +135,7 @@ def test_the_journal_is_measured_by_age_size_and_what_was_refused(data_dir):
     assert values(a_rule("spool", subject="lag"))["lag"] == pytest.approx(400, abs=1)
     assert values(a_rule("spool", subject="bytes")) == {"bytes": 2.0}
     assert values(a_rule("spool", subject="refused")) == {"refused": 1.0}
+    assert 0 < values(a_rule("spool", subject="fullness"))["fullness"] < 1
 
 
 def test_a_silent_drainer_counts_though_the_journal_is_still_written_to(data_dir):
