@@ -19,6 +19,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from routerapp.models import SpoolOffset
 from routerapp.store.ingest import ingest, rows_of
 from routerapp.store.ledger import Entry, Ledger
+from routerapp.store.outage import Outage
 from routerapp.store.spool import BootFolder, Piece, Position, boot_folders, frame
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ FEWEST_ROWS = 50
 LONGEST_TRANSACTION_SECONDS = 0.1
 SHORTEST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.25
-LONGEST_OUTAGE_PAUSE_SECONDS = 5.0
 ABANDON_AFTER_SECONDS = 2 * 3600.0
 # The entry is at fault, not the database: waiting would not help.
 REFUSALS = (DataError, IntegrityError, ValueError, OverflowError)
@@ -68,6 +68,7 @@ class Drainer:
         self._monotonic = monotonic
         self._on_transaction = on_transaction
         self._boots: dict[str, _Boot] = {}
+        self._is_stopping: Callable[[], bool] = lambda: False
         self._most_rows = MOST_ROWS
         self._lock_descriptor = _lock(folder / "drainer.lock")
 
@@ -78,16 +79,20 @@ class Drainer:
         self.close()
 
     def close(self) -> None:
-        for boot in self._boots.values():
-            boot.reader.close()
-        self._boots.clear()
+        self._forget_boots()
         if self._lock_descriptor is not None:
             os.close(self._lock_descriptor)
             self._lock_descriptor = None
 
-    def drain_once(self) -> int:
-        """Take everything that is there now; returns how many entries were committed. Raises DatabaseError when the database is away."""
-        return sum(self._drain(self._boot(folder)) for folder in boot_folders(self._spool))
+    def drain_once(self, is_stopping: Callable[[], bool] = lambda: False) -> int:
+        """Take everything that is there now; returns how many entries were committed. is_stopping is asked after each transaction.
+
+        Raises DatabaseError when the database is away, OSError when the data folder does not do what it should; nothing is lost by either.
+        """
+        self._is_stopping = is_stopping
+        folders = boot_folders(self._spool)
+        committed = sum(self._drain(self._boot(folder)) for folder in folders if not is_stopping())
+        return committed + self._close_removed({folder.name for folder in folders})
 
     def run_forever(
         self, stop: threading.Event | None = None, on_round: Callable[[int], object] = lambda committed: None
@@ -97,18 +102,21 @@ class Drainer:
         on_round hears after each poll how many entries it committed.
         """
         stop = stop or threading.Event()
-        pause, outage_pause = SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+        pause, outage = SHORTEST_PAUSE_SECONDS, Outage(self._monotonic)
         while not stop.is_set():
             try:
-                committed = self.drain_once()
+                committed = self.drain_once(stop.is_set)
             except (DatabaseError, InterfaceError) as error:
-                log.warning("The database is away, waiting %.2f s: %s", outage_pause, error)
                 self._drop_connection()
-                stop.wait(outage_pause)
-                outage_pause = min(2 * outage_pause, LONGEST_OUTAGE_PAUSE_SECONDS)
+                stop.wait(outage.failed(error))
                 continue
+            except OSError as error:
+                # What was read and not written is read again from where the database says.
+                self._forget_boots()
+                stop.wait(outage.failed(error))
+                continue
+            outage.over(committed)
             on_round(committed)
-            outage_pause = LONGEST_PAUSE_SECONDS
             pause = SHORTEST_PAUSE_SECONDS if committed else min(2 * pause, LONGEST_PAUSE_SECONDS)
             stop.wait(pause)
 
@@ -120,6 +128,23 @@ class Drainer:
             boot = self._boots[folder.name] = _Boot(BootFolder(folder, position))
         return boot
 
+    def _forget_boots(self) -> None:
+        for boot in self._boots.values():
+            boot.reader.close()
+        self._boots.clear()
+
+    def _close_removed(self, present: set[str]) -> int:
+        """Somebody removed a boot's whole folder: what was read of it and has no end will get none."""
+        committed = 0
+        for name in self._boots.keys() - present:
+            boot = self._boots[name]
+            log.critical("The folder of boot %s was removed before all of it was in the database.", name)
+            boot.ledger.interrupt()
+            committed += self._write_ready(boot)
+            boot.reader.close()
+            del self._boots[name]
+        return committed
+
     def _drain(self, boot: _Boot) -> int:
         is_dead = boot.reader.is_dead
         committed = self._write_ready(boot)
@@ -127,18 +152,24 @@ class Drainer:
             for piece in pieces:
                 self._take(boot, piece)
             committed += self._write_ready(boot)
+            if self._is_stopping():
+                boot.reader.delete_before(boot.committed)
+                return committed
         interrupted = boot.ledger.interrupt(None if is_dead else self._monotonic() - ABANDON_AFTER_SECONDS)
         if interrupted:
             log.warning("%d requests of boot %s have no end: recorded as interrupted", interrupted, boot.name)
             committed += self._write_ready(boot)
         boot.reader.delete_before(boot.committed)
-        if is_dead:
+        if is_dead and boot.ledger.is_empty:
             boot.reader.delete()
             del self._boots[boot.name]
             SpoolOffset.objects.using(self._database).filter(spool=boot.name).delete()
         return committed
 
     def _take(self, boot: _Boot, piece: Piece) -> None:
+        if piece.payload is None and not piece.damaged:
+            log.critical("Segment %d of boot %s is missing: its records are lost.", piece.at.segment, boot.name)
+            return
         if piece.payload is None:
             log.error("%d damaged bytes in boot %s at %s", len(piece.damaged), boot.name, piece.at)
             self._set_aside(boot, piece.at, piece.damaged)
@@ -151,7 +182,7 @@ class Drainer:
 
     def _write_ready(self, boot: _Boot) -> int:
         written = 0
-        while boot.ledger.has_ready:
+        while boot.ledger.has_ready and not (written and self._is_stopping()):
             batch = boot.ledger.next_batch(self._most_rows)
             try:
                 self._write(boot, batch)
@@ -192,7 +223,9 @@ class Drainer:
     def _set_aside(self, boot: _Boot, at: Position, data: bytes) -> None:
         self._refused.mkdir(mode=0o700, exist_ok=True)
         path = self._refused / f"{boot.name}-{at.segment:08d}-{at.offset}.bin"
-        path.write_bytes(data)
+        half = path.with_suffix(".half")
+        half.write_bytes(data)
+        half.replace(path)
 
     def _drop_connection(self) -> None:
         connection = connections[self._database]

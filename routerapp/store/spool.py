@@ -95,7 +95,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Found, with its place. damaged holds the bytes that are no frame."""
+    """Found, with its place. damaged holds the bytes that are no frame; without any, the segment is gone."""
 
     at: Position
     payload: bytes | None
@@ -129,24 +129,35 @@ class BootFolder:
         is_dead must have been asked before, so that nothing can be written between the question and the read.
         """
         while True:
-            is_closed = is_dead or (self.folder / segment_name(self.position.segment + 1)).exists()
+            following = self._following()
+            is_closed = is_dead or following is not None
             pieces, is_exhausted = self._read_segment(is_closed)
-            if pieces or not is_exhausted or not is_closed:
+            if pieces or not is_exhausted or not is_closed or following is None:
                 return pieces
-            if not (self.folder / segment_name(self.position.segment + 1)).exists():
-                return []
-            self.position = Position(self.position.segment + 1, 0)
+            here = self.position.segment
+            is_here = (self.folder / segment_name(here)).exists()
+            self.position = Position(following, 0)
+            missing = range(here + 1 if is_here else here, following)
+            if missing:
+                return [Piece(Position(segment, 0), None) for segment in missing]
+
+    def _following(self) -> int | None:
+        """The next segment there is: usually the next number, unless somebody removed it."""
+        usual = self.position.segment + 1
+        if (self.folder / segment_name(usual)).exists():
+            return usual
+        return min((number for path in self.folder.glob("*.log") if (number := _number(path)) >= usual), default=None)
 
     def delete_before(self, position: Position) -> None:
         """Remove segments that are wholly before position."""
         for path in self.folder.glob("*.log"):
-            if int(path.stem) < position.segment:
-                path.unlink()
+            if 0 <= _number(path) < position.segment:
+                path.unlink(missing_ok=True)
 
     def delete(self) -> None:
         """Remove the whole boot; only for a dead one that is read and committed to its end."""
         for path in self.folder.iterdir():
-            path.unlink()
+            path.unlink(missing_ok=True)
         self.folder.rmdir()
         self.close()
 
@@ -192,6 +203,11 @@ class BootFolder:
             )
             for piece in found
         ]
+
+
+def _number(path: Path) -> int:
+    """-1 for a file that is none of ours."""
+    return int(path.stem) if path.stem.isascii() and path.stem.isdigit() else -1
 
 
 def boot_folders(spool_folder: Path) -> list[Path]:

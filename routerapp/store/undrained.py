@@ -14,7 +14,6 @@ from django.db.models import Q, Sum
 from routerapp.engine.allowances import KEY_PREFIX, TEAM_PREFIX, USER_PREFIX, subject_names
 from routerapp.models import Granularity, Origin, RoutedRequest, SpoolOffset
 from routerapp.store.caller_spend import priced_parts, spent_by_callers
-from routerapp.store.records import AttemptEnd, Begin, Record, decode_record
 from routerapp.store.rollups import period_start
 from routerapp.store.spool import BootFolder, Position, boot_folders
 from routerapp.store.usage_windows import month_starts_ms
@@ -66,6 +65,35 @@ def spend_of_rows(
     return undrained.added_to(days, months, tuple(_COLUMNS[column] for column in columns))
 
 
+class _Begun(msgspec.Struct, frozen=True, gc=False, tag_field="record", tag="begin"):
+    """What this needs of a begin: a journal of hours is read without its decisions."""
+
+    id: str
+    at_ms: int
+    origin: str
+    key: str = ""
+    team: str = ""
+    user_hash: str = ""
+
+
+class _Paid(msgspec.Struct, frozen=True, gc=False, tag_field="record", tag="attempt"):
+    id: str
+    cost_nusd: int | None = None
+
+
+class _Ended(msgspec.Struct, frozen=True, gc=False, tag_field="record", tag="end"):
+    id: str
+
+
+class _Judged(msgspec.Struct, frozen=True, gc=False, tag_field="record", tag="feedback"):
+    id: str
+
+
+_decoder: msgspec.msgpack.Decoder[_Begun | _Paid | _Ended | _Judged] = msgspec.msgpack.Decoder(
+    _Begun | _Paid | _Ended | _Judged
+)
+
+
 class _Undrained:
     """Requests of this month in the spool, begun before before_ms: who they belong to and what their finished attempts cost."""
 
@@ -74,13 +102,18 @@ class _Undrained:
         self._begins: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._costs: Counter[str] = Counter()
         month_ms = month_starts_ms(now_ms)
+        # A hundred thousand requests belong to few callers: they share one tuple of names.
+        shared: dict[tuple[str, ...], tuple[str, ...]] = {}
         for record in _records(spool_folder, using):
-            if isinstance(record, Begin):
+            if isinstance(record, _Begun):
                 if record.origin != Origin.SAMPLE and month_ms <= record.at_ms < before_ms:
                     names = subject_names(record.key, record.team, record.user_hash)
-                    self._begins[record.id] = (record.at_ms, names)
-            elif isinstance(record, AttemptEnd) and record.id in self._begins:
-                self._costs[record.id] += record.cost_nusd or 0
+                    self._begins[record.id] = (record.at_ms, shared.setdefault(names, names))
+            elif isinstance(record, _Paid):
+                if record.cost_nusd and record.id in self._begins:
+                    self._costs[record.id] += record.cost_nusd
+            elif isinstance(record, _Ended) and record.id not in self._costs:
+                self._begins.pop(record.id, None)
 
     def forget_drained(self, using: str) -> None:
         """Those whose rows are there are in the sums already; call in the transaction that reads the sums."""
@@ -116,7 +149,7 @@ def _row_sums(column: str, now_ms: int, before_ms: int, using: str) -> list[tupl
     return [(name, day or 0, month) for name, day, month in rows]
 
 
-def _records(spool_folder: Path, using: str) -> Iterator[Record]:
+def _records(spool_folder: Path, using: str) -> Iterator[_Begun | _Paid | _Ended | _Judged]:
     offsets = {row.spool: Position(row.segment, row.offset) for row in SpoolOffset.objects.using(using).all()}
     for folder in boot_folders(spool_folder):
         reader = BootFolder(folder, offsets.get(folder.name, Position()))
@@ -124,4 +157,4 @@ def _records(spool_folder: Path, using: str) -> Iterator[Record]:
             for piece in pieces:
                 if piece.payload is not None:
                     with contextlib.suppress(msgspec.DecodeError, ValueError):
-                        yield decode_record(piece.payload)
+                        yield _decoder.decode(piece.payload)

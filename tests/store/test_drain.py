@@ -185,7 +185,7 @@ def test_a_database_that_is_away_costs_nothing(tmp_path, monkeypatch) -> None:
 def test_run_forever_survives_an_outage_and_stops(tmp_path, monkeypatch) -> None:
     stop, calls = threading.Event(), []
 
-    def drain_or_fail(self) -> int:
+    def drain_or_fail(self, is_stopping) -> int:
         calls.append(1)
         if len(calls) == 1:
             raise OperationalError("away")
