@@ -73,8 +73,8 @@ def rows_of(entries: Iterable[Entry]) -> Rows:
     return rows
 
 
-def ingest(rows: Rows, spool: str, position: Position, using: str = "default") -> int:
-    """Commit a batch and the offset it was read up to; returns how many requests were new. Raises django.db.Error."""
+def ingest(rows: Rows, spool: str | None, position: Position, using: str = "default") -> int:
+    """Commit a batch and, of a spool, the offset it was read up to; returns how many requests were new. Raises django.db.Error."""
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         new_requests = _insert_new(cursor, "routed_request", list(rows.requests.values()))
         new_attempts = _insert_new(cursor, "attempt", list(rows.attempts.values()))
@@ -84,9 +84,10 @@ def ingest(rows: Rows, spool: str, position: Position, using: str = "default") -
         _insert(cursor, "feedback", FEEDBACK_COLUMNS, rows.feedback)
         _count(cursor, rows, new_requests, new_attempts)
         _mark_keys_used(rows, new_requests, using)
-        SpoolOffset.objects.using(using).update_or_create(
-            spool=spool, defaults={"segment": position.segment, "offset": position.offset}
-        )
+        if spool is not None:
+            SpoolOffset.objects.using(using).update_or_create(
+                spool=spool, defaults={"segment": position.segment, "offset": position.offset}
+            )
     return len(new_requests)
 
 

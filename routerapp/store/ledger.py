@@ -45,6 +45,11 @@ class Ledger:
         return bool(self._ready)
 
     @property
+    def waiting(self) -> int:
+        """Entries without an end."""
+        return len(self._entries) - len(self._ready)
+
+    @property
     def is_empty(self) -> bool:
         return not self._entries
 

@@ -21,6 +21,7 @@ COMMANDS = (
     "doctor",
     "explain",
     "export",
+    "journal",
     "purge",
     "restore",
     "rotate_secrets",
