@@ -115,7 +115,8 @@ class Drainer:
                 self._forget_boots()
                 stop.wait(outage.failed(error))
                 continue
-            outage.over(committed)
+            if committed:
+                outage.over(committed)
             on_round(committed)
             pause = SHORTEST_PAUSE_SECONDS if committed else min(2 * pause, LONGEST_PAUSE_SECONDS)
             stop.wait(pause)
@@ -161,9 +162,10 @@ class Drainer:
             committed += self._write_ready(boot)
         boot.reader.delete_before(boot.committed)
         if is_dead and boot.ledger.is_empty:
+            # The row first: a folder without one is read once more, which changes nothing; a row without a folder would stay.
+            SpoolOffset.objects.using(self._database).filter(spool=boot.name).delete()
             boot.reader.delete()
             del self._boots[boot.name]
-            SpoolOffset.objects.using(self._database).filter(spool=boot.name).delete()
         return committed
 
     def _take(self, boot: _Boot, piece: Piece) -> None:
