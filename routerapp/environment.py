@@ -26,6 +26,8 @@ from routerapp.root_secret import FILE_NAME as ROOT_SECRET_FILE
 from routerapp.root_secret import BadRootSecret, RootSecret, derive_key, make_root_secret, read_root_secret
 from routerapp.smtp_settings import NAMES as SMTP_NAMES
 from routerapp.smtp_settings import SmtpSettings, read_smtp
+from routerapp.valkey_settings import NAMES as VALKEY_NAMES
+from routerapp.valkey_settings import ValkeySettings, read_valkey
 from routerapp.worker_settings import NAMES as WORKER_NAMES
 from routerapp.worker_settings import WorkerSettings, read_worker_settings
 
@@ -48,6 +50,7 @@ KNOWN = frozenset(
         *OIDC_NAMES,
         *SMTP_NAMES,
         *WORKER_NAMES,
+        *VALKEY_NAMES,
     }
 )
 
@@ -80,6 +83,7 @@ class Environment:
     observability: ObservabilitySettings = field(default_factory=ObservabilitySettings)
     gateway: WorkerSettings = field(default_factory=WorkerSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    valkey: ValkeySettings | None = None
 
     @property
     def is_https(self) -> bool:
@@ -130,6 +134,7 @@ def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) 
         observability=read_observability(variables),
         gateway=read_worker_settings(variables),
         journal=read_journal(variables),
+        valkey=read_valkey(variables),
     )
 
 

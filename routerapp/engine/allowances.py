@@ -23,6 +23,7 @@ def subjects_of_caller(caller: CallerFacts, teams: Mapping[str, AllowanceFacts])
         max_parallel=caller.max_parallel,
         daily_spend_nusd=caller.daily_spend_nusd,
         monthly_spend_nusd=caller.monthly_spend_nusd,
+        is_exact=caller.is_exact,
     )
     both = ((KEY_PREFIX + caller.slug, own), (TEAM_PREFIX + caller.team, teams.get(caller.team, _NO_ALLOWANCE)))
     return tuple(subject for subject in both if subject[1] != _NO_ALLOWANCE)

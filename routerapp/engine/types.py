@@ -129,13 +129,17 @@ class DeploymentFacts:
 
 @dataclass(frozen=True, slots=True)
 class AllowanceFacts:
-    """Limits of one team or one end user; None is no limit. Days and months are of UTC."""
+    """Limits of one team or one end user; None is no limit. Days and months are of UTC.
+
+    is_exact: with several processes, each request asks the shared books, and none is let in by one process alone.
+    """
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     max_parallel: int | None = None
     daily_spend_nusd: int | None = None
     monthly_spend_nusd: int | None = None
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ class CallerFacts:
     tokens_per_minute: int | None = None
     max_parallel: int | None = None
     monthly_spend_nusd: int | None = None
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ async def route(call: Call) -> None:
     require_scope(caller, CHAT)
     chat = await read_chat(call)
     admission = Admission(call.runtime, chat, caller, call.runtime.clock.now_ms())
+    if call.runtime.shared is not None:
+        await admission.cover()
     admission.enter()
     try:
         served = route_answer(prepare(call.runtime, chat, caller), admission.headers())

@@ -1,5 +1,6 @@
 """One request's standing with everybody whose limits bind it, from its arrival to its end: admitted, held for, booked, released.
 
+await admission.cover()      # only with shared limits: asks for what enter() needs; raises Refused 503
 admission.enter()            # counts the request; raises Refused 429
 admission.take(prepared)     # holds the plan's worst case; raises Refused 402 or 429
 admission.note(attempt)      # each attempt's cost, as it ends
@@ -13,7 +14,7 @@ from routerapp.engine.chat import Chat
 from routerapp.engine.types import CallerFacts
 from routerapp.engine.verdicts import Verdict
 from routerapp.serving.hold import Hold
-from routerapp.serving.limits import admit, budget_sentence, limit_headers, refused_for
+from routerapp.serving.limits import admit, budget_sentence, limit_headers, limits_unavailable, refused_for
 from routerapp.serving.route_chat import Prepared
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.served import Refused
@@ -21,6 +22,9 @@ from routerapp.serving.units import hash_user
 from routerapp.store.limits import Grant
 from routerapp.store.records import AttemptEnd
 from routerapp.store.usage_windows import Moment
+
+# So often a request whose plan needs more than this process has is decided anew.
+MOST_ROUNDS = 4
 
 
 class Admission:
@@ -36,6 +40,24 @@ class Admission:
         self._begun: Moment = runtime.limits.moment(at_ms)
         self._grant: Grant | None = None
         self._user = user or ""
+        self._rounds = 0
+
+    async def cover(self) -> None:
+        """With shared limits: makes sure that this process may let one more request in, and only waits where it must. Raises Refused 503."""
+        shared = self._runtime.shared
+        if shared is not None and self.subjects and not await shared.cover(self.subjects):
+            raise limits_unavailable()
+
+    async def cover_plan(self, prepared: Prepared) -> bool:
+        """The same for what the plan may cost; True where it had to wait, so that the decision is of another moment."""
+        shared = self._runtime.shared
+        if shared is None or self._grant is None or self._chat is None or not prepared.decision.plan:
+            return False
+        if self._rounds >= MOST_ROUNDS:
+            return False
+        self._rounds += 1
+        most = self._hold_for(self._grant, self._chat, prepared).most(prepared.now_ms)
+        return await shared.cover_hold(self._grant, most.nusd or 0, most.tokens)
 
     def enter(self) -> None:
         """Counts one request and one in flight; raises Refused 429."""
@@ -47,21 +69,24 @@ class Admission:
         self._user = prepared.inputs.facts.user or ""
         if self._grant is None or self._chat is None:
             return
+        hold = self._hold_for(self._grant, self._chat, prepared)
+        shortage = hold.take(prepared.now_ms)
+        if shortage is not None:
+            raise refused_for(shortage, self._runtime.limits, self.subjects, prepared.now_ms)
+        self.hold = hold
+
+    def _hold_for(self, grant: Grant, chat: Chat, prepared: Prepared) -> Hold:
         snapshot = prepared.snapshot
-        hold = Hold(
+        return Hold(
             self._runtime.limits,
-            self._grant,
+            grant,
             self._runtime.clock,
-            self._chat,
+            chat,
             prepared.decision,
             prepared.inputs,
             snapshot.config,
             snapshot.evidence,
         )
-        shortage = hold.take(prepared.now_ms)
-        if shortage is not None:
-            raise refused_for(shortage, self._runtime.limits, self.subjects, prepared.now_ms)
-        self.hold = hold
 
     @property
     def held_nusd(self) -> int:

@@ -69,20 +69,21 @@ class Hold:
 
         None when it is held. What a later attempt needs beyond that is asked for when its turn comes.
         """
+        if self._hold(self.most(now_ms), now_ms) is None:
+            return None
+        return self._hold(self._charge(self._decision.plan[0].deployment, now_ms), now_ms)
+
+    def most(self, now_ms: int) -> Charge:
+        """What take() holds if it can."""
         nusd = tokens = nusd_beside = tokens_beside = 0
-        first: Charge | None = None
         for step in self._decision.plan:
             charge = self._charge(step.deployment, now_ms)
-            first = first or charge
             cost = charge.nusd or 0
             nusd, tokens = max(nusd, cost), max(tokens, charge.tokens)
             if step.role != "fallback":
                 nusd_beside += cost
                 tokens_beside += charge.tokens
-        assert first is not None
-        if self._hold(Charge(max(nusd, nusd_beside), max(tokens, tokens_beside)), now_ms) is None:
-            return None
-        return self._hold(first, now_ms)
+        return Charge(max(nusd, nusd_beside), max(tokens, tokens_beside))
 
     def why_not(self, deployment: str, *, is_starting: bool) -> Reason | None:
         """Whether what is held covers one more attempt there; is_starting: it is about to be made, so hold what is missing."""
@@ -111,7 +112,7 @@ class Hold:
         return self._worst_case(deployment).output_tokens
 
     def warnings(self, deployment: str) -> tuple[str, ...]:
-        return (CAPPED,) if deployment in self.caps else ()
+        return (CAPPED, *self._limits.notes) if deployment in self.caps else self._limits.notes
 
     def parameters(self, deployment: str) -> Mapping[str, Any]:
         """What is sent upstream instead of the caller's own: the policy's overrides, and the cap where one is needed."""

@@ -13,6 +13,7 @@ from routerapp.store.limits import DAILY, CallerLimits, Grant, Shortage
 
 # Nobody can say when another request ends; a client that asks again after this does no harm.
 PARALLEL_RETRY_MS = 1_000
+AWAY_RETRY_MS = 2_000
 _PER_MINUTE: Mapping[str, str] = MappingProxyType(
     {"requests": "requests_per_minute", "tokens": "tokens_per_minute"},
 )
@@ -38,6 +39,8 @@ def limit_headers(limits: CallerLimits, subjects: tuple[Subject, ...], now_ms: i
         headers[f"x-ratelimit-limit-{name}"] = str(found[0])
         headers[f"x-ratelimit-remaining-{name}"] = str(found[1])
         headers[f"x-ratelimit-reset-{name}"] = f"{limits.ms_to_next_minute(now_ms) / 1000:g}s"
+    if limits.notes and subjects:
+        headers["x-ratelimit-policy"] = ",".join(limits.notes)
     return headers
 
 
@@ -58,6 +61,17 @@ def refused_for(shortage: Shortage, limits: CallerLimits, subjects: tuple[Subjec
     if not shortage.can_ever_pass:
         refused.headers["x-should-retry"] = "false"
     return refused
+
+
+def limits_unavailable() -> Refused:
+    """A limit of this caller is exact, and nobody can be asked what is left of it."""
+    return Refused(
+        503,
+        "limits_unavailable",
+        "A limit of this caller is kept exactly by all gateway processes together, and where they keep it cannot be asked now.",
+        source="router",
+        retry_after_ms=AWAY_RETRY_MS,
+    )
 
 
 def budget_sentence(shortage: Shortage) -> str:

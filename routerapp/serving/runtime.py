@@ -33,6 +33,7 @@ from routerapp.store.answer_cache import AnswerCache
 from routerapp.store.journal import Journal
 from routerapp.store.limits import CallerLimits
 from routerapp.store.live import LiveState
+from routerapp.store.shared.shared_state import SharedState
 from routerapp.store.snapshot import KeyEntry, Snapshot
 from routerapp.store.spool import RESERVE_NAME
 
@@ -63,7 +64,7 @@ class Runtime:
     known_keys: digest of a presented key, under a secret of this process, to what the snapshot has of it. tracer: None where spans go
     nowhere. metrics_token: what a scraper may show instead of an API key.
     place, siblings: where a supervisor has started this process beside others. is_draining: it takes no more connections, but answers
-    what comes on those that are open; is_closing: nothing any more.
+    what comes on those that are open; is_closing: nothing any more. shared: None where this worker keeps limits and live state for itself.
     """
 
     clock: Clock
@@ -85,6 +86,7 @@ class Runtime:
     tracer: Tracer | None = None
     place: WorkerPlace | None = None
     siblings: Siblings | None = None
+    shared: SharedState | None = None
     metrics_token: str | None = field(default=None, repr=False)
     confirmed_at: float | None = None
     classifier: TaskClassifier = field(default_factory=TaskClassifier)
@@ -139,7 +141,7 @@ class Runtime:
             "answer_cache_entries": len(self.answer_cache),
             "deployments": self.live.report(self.clock.now_ms()),
             "callers": self._caller_report(),
-        }
+        } | ({"shared": self.shared.report()} if self.shared is not None else {})
 
     def _caller_report(self) -> dict[str, dict[str, int]]:
         """How everybody with limits stands, end users only those with a row of their own."""

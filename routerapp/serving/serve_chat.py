@@ -31,8 +31,12 @@ async def serve_chat(runtime: Runtime, chat: Chat, caller: CallerFacts, origin: 
     recording = Recording(runtime, chat, caller, origin)
     prepared: Prepared | None = None
     try:
+        if runtime.shared is not None:
+            await recording.admission.cover()
         recording.admission.enter()
         prepared = prepare(runtime, chat, caller)
+        while runtime.shared is not None and await recording.admission.cover_plan(prepared):
+            prepared = prepare(runtime, chat, caller)
         if chat.extras.dry_run:
             recording.admission.release()
             return route_answer(prepared, recording.admission.headers())

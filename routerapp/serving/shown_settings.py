@@ -18,7 +18,17 @@ from routerapp.serving.sign_in_settings import SignInSettings, read_sign_in_sett
 
 ENVIRONMENT, INSTALLATION, DEFAULT = "environment", "installation", "default"
 SET, UNSET = "set", "not set"
-_SECRET_WORDS = ("PASSWORD", "PASSPHRASE", "SECRET", "TOKEN", "KEY", "DATABASE_URL", "SMTP_URL", "HEADERS")
+_SECRET_WORDS = (
+    "PASSWORD",
+    "PASSPHRASE",
+    "SECRET",
+    "TOKEN",
+    "KEY",
+    "DATABASE_URL",
+    "SMTP_URL",
+    "VALKEY_URL",
+    "HEADERS",
+)
 LONGEST = 300
 
 

@@ -23,13 +23,16 @@ from routerapp.providers.presets import presets
 from routerapp.providers.simulated import SimulatedTransport
 from routerapp.serving.meeting import meet_siblings
 from routerapp.serving.runtime import Runtime
+from routerapp.serving.sharing import share
 from routerapp.serving.spend_together import keep_spend_together
 from routerapp.serving.spool_watch import watch_spool
 from routerapp.serving.watching import watch
 from routerapp.serving.worker_place import identity, read_place
 from routerapp.store.journal import Journal
 from routerapp.store.last_good import FILE_NAME, NoLastGood, load_last_good, save_last_good
+from routerapp.store.limits import CallerLimits
 from routerapp.store.live import LiveState
+from routerapp.store.shared.limits import SharedLimits
 from routerapp.store.snapshot import Snapshot, current_serial, load_snapshot
 from routerapp.store.undrained import spend_of_callers, spend_of_rows
 from routerapp.store.workers import report_worker, retire_worker
@@ -51,6 +54,7 @@ async def open_runtime(settings: Any) -> Runtime:
     # Read now, so that no request waits for the file.
     presets()
     clock = SystemClock()
+    valkey = settings.ENVIRONMENT.valkey
     runtime = Runtime(
         clock=clock,
         live=LiveState(),
@@ -60,6 +64,7 @@ async def open_runtime(settings: Any) -> Runtime:
             is_synced=settings.ENVIRONMENT.journal.is_synced,
         ),
         transport=make_transport(settings.ENVIRONMENT.egress_allow, clock),
+        limits=CallerLimits() if valkey is None else SharedLimits(),
     )
     runtime.place = read_place()
     keeper = SnapshotKeeper(runtime, settings.DATA_DIR / FILE_NAME, identity(runtime.place, settings.ENVIRONMENT.port))
@@ -67,6 +72,10 @@ async def open_runtime(settings: Any) -> Runtime:
     runtime.reload = keeper.reload
     await keeper.start()
     runtime.on_close += [keeper.stop, watch_spool(runtime)]
+    if valkey is not None:
+        runtime.shared = share(runtime, valkey)
+        await runtime.shared.start()
+        runtime.on_close.insert(0, runtime.shared.stop)
     environment = settings.ENVIRONMENT
     await meet_siblings(runtime)
     keep_spend_together(runtime)

@@ -21,9 +21,23 @@ class ServedUnits:
     def __init__(self, most: int = MOST_UNITS) -> None:
         self._most = most
         self._by_unit: OrderedDict[str, LastServed] = OrderedDict()
+        # What other processes have not been told yet; None where there are none to tell.
+        self.untold: dict[str, LastServed] | None = None
 
     def note(self, unit: str, deployment: str, prompt_tokens: int, now_ms: int) -> None:
-        self._by_unit[unit] = LastServed(deployment, prompt_tokens, now_ms)
+        found = LastServed(deployment, prompt_tokens, now_ms)
+        self._keep(unit, found)
+        if self.untold is not None and len(self.untold) < self._most:
+            self.untold[unit] = found
+
+    def learn(self, unit: str, found: LastServed) -> None:
+        """What another process noted; the newer one stands."""
+        known = self._by_unit.get(unit)
+        if known is None or known.at_ms < found.at_ms:
+            self._keep(unit, found)
+
+    def _keep(self, unit: str, found: LastServed) -> None:
+        self._by_unit[unit] = found
         self._by_unit.move_to_end(unit)
         if len(self._by_unit) > self._most:
             self._by_unit.popitem(last=False)

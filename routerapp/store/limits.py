@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from routerapp.engine.allowances import USER_PREFIX, Subject
 from routerapp.engine.types import AllowanceFacts
@@ -27,6 +27,21 @@ MOST_IDLE_USERS = 50_000
 # No request runs so long: what is held for longer belongs to one that vanished.
 LONGEST_REQUEST_MS = 2 * 3_600_000
 _LOOKED_AT_PER_DROP = 4
+
+
+class Allowed(Protocol):
+    """What one subject may do: an AllowanceFacts, or the part of one that several processes have given this one."""
+
+    @property
+    def requests_per_minute(self) -> int | None: ...
+    @property
+    def tokens_per_minute(self) -> int | None: ...
+    @property
+    def max_parallel(self) -> int | None: ...
+    @property
+    def daily_spend_nusd(self) -> int | None: ...
+    @property
+    def monthly_spend_nusd(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,7 @@ class Shortage:
 class Grant:
     """What one request has taken. nusd and tokens are what is still held; they shrink as attempts end."""
 
-    subjects: tuple[tuple[str, Usage, AllowanceFacts], ...]
+    subjects: tuple[tuple[str, Usage, Allowed], ...]
     begun: Moment
     at_ms: int
     nusd: int = 0
@@ -62,6 +77,9 @@ class Grant:
 
 
 class CallerLimits:
+    # What the answers say of limits that hold otherwise than usual.
+    notes: tuple[str, ...] = ()
+
     def __init__(self) -> None:
         self._usages: dict[str, Usage] = {}
         self._users: OrderedDict[str, Usage] = OrderedDict()
@@ -86,7 +104,7 @@ class CallerLimits:
         self._keeps_users = bool(users)
         self._keeps_user_months = any(one.monthly_spend_nusd is not None for one in users.values())
 
-    def admit(self, subjects: Sequence[Subject], now_ms: int) -> Grant | Shortage:
+    def admit(self, subjects: Sequence[tuple[str, Allowed]], now_ms: int) -> Grant | Shortage:
         """One request of this minute and one place in flight of every subject, or nothing of any."""
         moment = self.moment(now_ms)
         taken = tuple((name, self._usage(name, moment), allowance) for name, allowance in subjects)
@@ -196,7 +214,7 @@ class CallerLimits:
         """The spend limit with the least left for a request that may cost `wanted`; None where none has such a limit."""
         moment = self.moment(now_ms)
         found = [
-            (allowed - used, Shortage(name, limit, allowed, used, wanted, _renews_at_ms(limit, moment)))
+            (allowed - used, Shortage(name, limit, allowed, used, wanted, renews_at_ms(limit, moment)))
             for name, allowance in subjects
             for limit, allowed, used in _budgets(self._usage(name, moment), allowance)
         ]
@@ -302,7 +320,7 @@ class CallerLimits:
                 self._users[name] = usage
 
 
-def _budgets(usage: Usage, allowance: AllowanceFacts) -> Iterator[tuple[str, int, int]]:
+def _budgets(usage: Usage, allowance: Allowed) -> Iterator[tuple[str, int, int]]:
     """(limit, allowed, used and held)."""
     if allowance.daily_spend_nusd is not None:
         yield DAILY, allowance.daily_spend_nusd, usage.day_spent_nusd + usage.day_held_nusd
@@ -310,17 +328,17 @@ def _budgets(usage: Usage, allowance: AllowanceFacts) -> Iterator[tuple[str, int
         yield MONTHLY, allowance.monthly_spend_nusd, usage.month_spent_nusd + usage.month_held_nusd
 
 
-def _money_shortage(name: str, usage: Usage, allowance: AllowanceFacts, begun: Moment, more: int) -> Shortage | None:
+def _money_shortage(name: str, usage: Usage, allowance: Allowed, begun: Moment, more: int) -> Shortage | None:
     """A day or month that is over has been closed: nothing more is held against it."""
     for limit, allowed, used in _budgets(usage, allowance):
         is_over = begun.day != usage.day if limit == DAILY else begun.month != usage.month
         if is_over or used + more > allowed:
             now = Moment(usage.minute, usage.day, usage.month)
-            return Shortage(name, limit, allowed, used, more, _renews_at_ms(limit, now))
+            return Shortage(name, limit, allowed, used, more, renews_at_ms(limit, now))
     return None
 
 
-def _renews_at_ms(limit: str, moment: Moment) -> int:
+def renews_at_ms(limit: str, moment: Moment) -> int:
     if limit == DAILY:
         return (moment.day + 1) * DAY_MS
     return month_starts_ms(month_starts_ms(moment.day * DAY_MS) + 32 * DAY_MS)

@@ -205,6 +205,15 @@ class LiveState:
             return 0
         return state.minute_tokens
 
+    @property
+    def shareable(self) -> tuple[Mapping[str, _Deployment], dict[str, Mapping[str, int]], ServedUnits]:
+        """The records themselves, for the exchange with other processes: deployments, round robin, units served."""
+        return self._deployments, self._round_robin, self._served_units
+
+    def touch(self, slug: str) -> _Deployment:
+        """One record, that is about to be changed by what other processes say."""
+        return self._changing(slug)
+
     def report(self, now_ms: int) -> dict[str, dict[str, Any]]:
         """Every deployment as plain values, for the heartbeat and /metrics."""
         rows = {slug: self._live_deployment(slug, now_ms) for slug in tuple(self._deployments)}
