@@ -8,7 +8,7 @@ from django import forms
 
 from routerapp.engine.money import format_usd
 from routerapp.models.access import Allowance
-from routerapp.serving.allowance_fields import AMOUNTS, WHOLE_NUMBERS
+from routerapp.serving.allowance_fields import AMOUNTS, EXACT, WHOLE_NUMBERS
 
 SPEND_FIELDS = tuple(AMOUNTS)
 RATE_FIELDS = tuple(WHOLE_NUMBERS)
@@ -38,12 +38,17 @@ class AllowanceForm(forms.Form):
     requests_per_minute = _whole("requests_per_minute", "Requests a minute", "Per clock minute.")
     tokens_per_minute = _whole("tokens_per_minute", "Tokens a minute", "Prompts and answers together.")
     max_parallel = _whole("max_parallel", "Requests at the same time", "Streams count until they end.")
+    is_exact = forms.BooleanField(
+        required=False,
+        label="Exact over all gateway processes",
+        help_text="Each request asks the shared books first; without them it is refused.",
+    )
 
     def limits(self) -> dict[str, Any]:
         """As the use cases take them."""
         given = self.cleaned_data
         spend = {name: given[name].strip().removeprefix("$").strip() or None for name in SPEND_FIELDS}
-        return spend | {name: given[name] for name in RATE_FIELDS}
+        return spend | {name: given[name] for name in (*RATE_FIELDS, EXACT)}
 
 
 class TeamForm(AllowanceForm):
@@ -72,6 +77,6 @@ class NewEndUserForm(EndUserForm):
 
 def initial_limits(row: Allowance) -> dict[str, Any]:
     amounts = {name: getattr(row, column) for name, column in AMOUNTS.items()}
-    return {name: getattr(row, name) for name in RATE_FIELDS} | {
+    return {name: getattr(row, name) for name in (*RATE_FIELDS, EXACT)} | {
         name: "" if nusd is None else format_usd(nusd) for name, nusd in amounts.items()
     }

@@ -105,6 +105,11 @@ class RunningForm(forms.Form):
             f"default {SETTINGS['max_snapshot_age_seconds'].default:,}."
         ),
     )
+    exact_limits_alone = forms.ChoiceField(
+        choices=[("refuse", "refuse requests (503)"), ("serve", "serve each process's share")],
+        label="Exact limits, while Valkey is away",
+        help_text="Only where several gateway processes share limits. Default: refuse, so that none is passed.",
+    )
     unpriced_under_budget = forms.ChoiceField(
         choices=[
             (choice, {"refuse": "are not used", "allow": "may be used"}.get(choice, choice))
@@ -139,6 +144,6 @@ GROUPS: Mapping[str, tuple[type[Any], str, str, tuple[str, ...]]] = {
         RunningForm,
         "When something is missing",
         "What the gateway does when it cannot do everything.",
-        ("when_spool_is_full", "max_snapshot_age_seconds", "unpriced_under_budget"),
+        ("when_spool_is_full", "max_snapshot_age_seconds", "exact_limits_alone", "unpriced_under_budget"),
     ),
 }

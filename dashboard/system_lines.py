@@ -115,6 +115,38 @@ def unrecorded(state: SystemState) -> int:
     return sum(int(worker.state.get("unrecorded") or 0) for worker in state.of_role(GATEWAY))
 
 
+@dataclass(frozen=True, slots=True)
+class SharedLine:
+    """How one gateway process shares limits and live state. tone: warn while it goes on alone."""
+
+    name: str
+    state: str
+    tone: str
+    place: str
+    processes: int
+    exchange: str
+    waits: int
+    problem: str
+
+
+def shared_lines(state: SystemState) -> list[SharedLine]:
+    """Of the gateway processes that share; none where each keeps its own."""
+    return [
+        SharedLine(
+            name=worker.name,
+            state="goes on alone" if said.get("is_alone") else "together",
+            tone="bad" if said.get("is_alone") else "ok",
+            place=str(said.get("place", "")),
+            processes=int(said.get("processes") or 1),
+            exchange=duration(int(said.get("exchange_us") or 0) / 1000),
+            waits=int(said.get("waits") or 0),
+            problem=str(said.get("problem", "")),
+        )
+        for worker in state.of_role(GATEWAY)
+        if worker.is_fresh and (said := worker.state.get("shared"))
+    ]
+
+
 def process_lines(state: SystemState) -> list[ProcessLine]:
     return [_process(worker, state.revisions.serial) for worker in state.workers]
 

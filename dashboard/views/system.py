@@ -15,7 +15,16 @@ from django.views.decorators.http import require_POST
 from dashboard.forms import ANY
 from dashboard.fragments import asked_fragment, render_page
 from dashboard.roles import actor_of, allowed_to, can
-from dashboard.system_lines import KINDS, job_line, missing_roles, process_lines, size, tiles, unrecorded
+from dashboard.system_lines import (
+    KINDS,
+    job_line,
+    missing_roles,
+    process_lines,
+    shared_lines,
+    size,
+    tiles,
+    unrecorded,
+)
 from routerapp.models import Job, JobState
 from routerapp.serving.edit_jobs import cancel_job, retry_job
 from routerapp.serving.refusals import WriteRefused
@@ -48,6 +57,7 @@ def system(request: HttpRequest) -> HttpResponse:
         "tiles": tiles(state),
         "processes": process_lines(state),
         "missing": missing_roles(state),
+        "shared": shared_lines(state),
         "spool_waiting": size(state.spool.bytes_waiting),
         "spool_on_disk": size(state.spool.bytes_on_disk),
         "spool_most": size(state.spool.most_bytes),

@@ -18,6 +18,9 @@ class AllowanceSerializer(serializers.Serializer):
     max_parallel = serializers.IntegerField(allow_null=True, help_text="Requests at the same time.")
     daily_spend_usd = UsdField(source="daily_spend_nusd", allow_null=True)
     monthly_spend_usd = UsdField(source="monthly_spend_nusd", allow_null=True)
+    is_exact = serializers.BooleanField(
+        help_text="Where several processes share limits, each request asks all of them."
+    )
 
 
 def _whole(name: str) -> serializers.IntegerField:
@@ -30,6 +33,7 @@ class AllowanceFieldsSerializer(StrictSerializer):
     max_parallel = _whole("max_parallel")
     daily_spend_usd = UsdText(required=False, allow_null=True)
     monthly_spend_usd = UsdText(required=False, allow_null=True)
+    is_exact = serializers.BooleanField(required=False)
 
 
 class StandingSerializer(serializers.Serializer):

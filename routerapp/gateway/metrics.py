@@ -27,6 +27,7 @@ def write_metrics(runtime: Runtime, *, is_open_metrics: bool = False) -> Exposit
     _deployments(out, runtime)
     _worker(out, runtime)
     _journal(out, runtime)
+    _shared(out, runtime)
     _traces(out, runtime)
     return out
 
@@ -201,6 +202,36 @@ def _journal(out: Exposition, runtime: Runtime) -> None:
             _one(f"{standing.spool_lag_seconds:.1f}"),
         )
         out.gauge("signalbox_alert_incidents_open", "Alert incidents open now.", _one(standing.open_incidents))
+
+
+def _shared(out: Exposition, runtime: Runtime) -> None:
+    """Only where limits and live state are shared with other processes."""
+    shared = runtime.shared
+    if shared is None:
+        return
+    out.gauge(
+        "signalbox_shared_state_up",
+        "1 while Valkey answers; 0 while this worker goes on with its own share of the limits.",
+        _one(int(not shared.is_alone)),
+    )
+    out.gauge("signalbox_shared_state_processes", "Gateway processes that share, as last seen.", _one(shared.processes))
+    out.counter(
+        "signalbox_shared_exchanges_total", "Exchanges with Valkey that were answered.", _one(shared.counts.exchanges)
+    )
+    out.counter(
+        "signalbox_shared_failures_total", "Exchanges that were not answered in time.", _one(shared.counts.failures)
+    )
+    out.counter(
+        "signalbox_shared_openings_total",
+        "How often the breaker before Valkey has opened.",
+        _one(shared.counts.openings),
+    )
+    out.counter("signalbox_shared_waits_total", "Requests that waited for an exchange.", _one(shared.counts.waits))
+    out.gauge(
+        "signalbox_shared_exchange_seconds",
+        "How long the last exchange took.",
+        _one(f"{shared.counts.exchange_us / 1_000_000:.6f}"),
+    )
 
 
 def _traces(out: Exposition, runtime: Runtime) -> None:

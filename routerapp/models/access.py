@@ -16,13 +16,17 @@ class Role(models.TextChoices):
 
 
 class Allowance(models.Model):
-    """What one caller may use; null is no limit. Days and months are of UTC; parallel counts requests in flight."""
+    """What one caller may use; null is no limit. Days and months are of UTC; parallel counts requests in flight.
+
+    is_exact: where several gateway processes share their limits, each request asks all of them.
+    """
 
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
     tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
     max_parallel = models.PositiveIntegerField(null=True, blank=True)
     daily_spend_nusd = models.BigIntegerField(null=True, blank=True)
     monthly_spend_nusd = models.BigIntegerField(null=True, blank=True)
+    is_exact = models.BooleanField(default=False)
 
     class Meta:
         abstract = True

@@ -23,6 +23,8 @@ from routerapp.store.limits import Grant
 from routerapp.store.records import AttemptEnd
 from routerapp.store.usage_windows import Moment
 
+# What becomes of requests under an exact limit while the shared books cannot be asked.
+ALONE_CHOICES = ("refuse", "serve")
 # So often a request whose plan needs more than this process has is decided anew.
 MOST_ROUNDS = 4
 
@@ -45,7 +47,10 @@ class Admission:
     async def cover(self) -> None:
         """With shared limits: makes sure that this process may let one more request in, and only waits where it must. Raises Refused 503."""
         shared = self._runtime.shared
-        if shared is not None and self.subjects and not await shared.cover(self.subjects):
+        if shared is None or not self.subjects:
+            return
+        choice = self._runtime.snapshot.settings.get("exact_limits_alone", ALONE_CHOICES[0])
+        if not await shared.cover(self.subjects) and choice == ALONE_CHOICES[0]:
             raise limits_unavailable()
 
     async def cover_plan(self, prepared: Prepared) -> bool:

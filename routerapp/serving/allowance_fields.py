@@ -19,7 +19,8 @@ WHOLE_NUMBERS: Mapping[str, int] = MappingProxyType(
 AMOUNTS: Mapping[str, str] = MappingProxyType(
     {"daily_spend_usd": "daily_spend_nusd", "monthly_spend_usd": "monthly_spend_nusd"}
 )
-ALLOWANCE_INPUTS = (*WHOLE_NUMBERS, *AMOUNTS)
+EXACT = "is_exact"
+ALLOWANCE_INPUTS = (*WHOLE_NUMBERS, *AMOUNTS, EXACT)
 
 
 def set_allowance(row: Allowance, fields: Mapping[str, Any]) -> None:
@@ -30,14 +31,24 @@ def set_allowance(row: Allowance, fields: Mapping[str, Any]) -> None:
     for name, column in AMOUNTS.items():
         if name in fields:
             setattr(row, column, optional_usd(fields[name], name))
+    if EXACT in fields:
+        row.is_exact = _flag(EXACT, fields[EXACT])
 
 
 def allowance_values(row: Allowance) -> dict[str, Any]:
     """For the audit log, in the words of the API."""
     amounts = {name: getattr(row, column) for name, column in AMOUNTS.items()}
-    return {name: getattr(row, name) for name in WHOLE_NUMBERS} | {
-        name: None if nusd is None else format_usd(nusd) for name, nusd in amounts.items()
-    }
+    return (
+        {name: getattr(row, name) for name in WHOLE_NUMBERS}
+        | {name: None if nusd is None else format_usd(nusd) for name, nusd in amounts.items()}
+        | ({EXACT: True} if row.is_exact else {})
+    )
+
+
+def _flag(name: str, value: Any) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise invalid(name, "wrong_type", f"{str(value)[:40]!r} is neither true nor false.")
+    return bool(value)
 
 
 def _whole(name: str, value: Any, most: int) -> int | None:

@@ -20,6 +20,7 @@ from routerapp.engine.task import TaskClassifier
 from routerapp.engine.task_words import TASKS
 from routerapp.models import AuditEvent, Dimension, InstallationState
 from routerapp.serving import audit
+from routerapp.serving.admission import ALONE_CHOICES
 from routerapp.serving.changes import changing
 from routerapp.serving.kept_content_default import OFF, SETTING
 from routerapp.serving.permissions import Actor
@@ -243,6 +244,13 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
                 MAX_SNAPSHOT_AGE_SECONDS,
                 whole(LEAST_AGE_SECONDS, MOST_AGE_SECONDS),
                 f"{LEAST_AGE_SECONDS} seconds to {MOST_AGE_SECONDS:,} (seven days).",
+            ),
+            Setting(
+                "exact_limits_alone",
+                "Refuse requests under an exact limit with 503 while the shared books cannot be asked, or serve them by this process's share.",
+                ALONE_CHOICES[0],
+                one_of(*ALONE_CHOICES),
+                f"{' or '.join(ALONE_CHOICES)}.",
             ),
             Setting(
                 "unpriced_under_budget",

@@ -39,16 +39,17 @@ class Standings:
         self._spent = spent_by_callers(now_ms, using)
         self._spent |= spent_by_users(user_hashes, now_ms, using)
         fresh = WorkerReport.objects.using(using).filter(reported_at__gte=timezone.now() - FRESH)
-        self._workers: list[Mapping[str, Any]] = [
-            state.get("callers", {}) for state in fresh.values_list("state", flat=True) if "role" not in state
-        ]
+        states = [state for state in fresh.values_list("state", flat=True) if "role" not in state]
+        self._workers: list[Mapping[str, Any]] = [state.get("callers", {}) for state in states]
+        # One of several that share their limits knows what it has spent itself, and not what was before it.
+        self._is_alone = len(states) == 1 and "shared" not in states[0]
 
     def of(self, subject: str) -> Standing:
         spent = self._spent.get(subject, Spent())
         rows = [found for worker in self._workers if (found := worker.get(subject)) is not None]
         if not rows:
             return Standing(spent.day_nusd, spent.month_nusd, requests=spent.requests, unpriced=spent.unpriced)
-        is_live = len(self._workers) == 1
+        is_live = self._is_alone
         return Standing(
             day_nusd=rows[0]["day_spent_nusd"] if is_live else spent.day_nusd,
             month_nusd=rows[0]["month_spent_nusd"] if is_live else spent.month_nusd,

@@ -49,6 +49,7 @@ ALLOWANCE_FIELDS = (
     "daily_spend_nusd",
     "monthly_spend_nusd",
 )
+_EXACT = "is_exact"
 _MODEL_FIELDS = (
     "slug",
     "name",
@@ -180,6 +181,7 @@ def _callers() -> dict[str, Any]:
         "default_policy__slug",
         "created_by__is_active",
         *ALLOWANCE_FIELDS,
+        _EXACT,
     )
     return {
         slug: {
@@ -188,7 +190,7 @@ def _callers() -> dict[str, Any]:
             "scopes": scopes if has_maker else [scope for scope in scopes if scope in CALL_SCOPES],
             "constraints": constraints,
             "default_policy": policy,
-            **dict(zip(ALLOWANCE_FIELDS, limits, strict=True)),
+            **_limits(dict(zip((*ALLOWANCE_FIELDS, _EXACT), limits, strict=True))),
         }
         for slug, team, scopes, constraints, policy, has_maker, *limits in rows
     }
@@ -196,9 +198,12 @@ def _callers() -> dict[str, Any]:
 
 def _allowances(rows: QuerySet[Any], name: str) -> dict[str, Any]:
     """Name -> its limits; a row without any says so too: it exempts a user from what holds for everyone."""
-    return {
-        row[name]: {field: row[field] for field in ALLOWANCE_FIELDS} for row in rows.values(name, *ALLOWANCE_FIELDS)
-    }
+    return {row.pop(name): _limits(row) for row in rows.values(name, *ALLOWANCE_FIELDS, _EXACT)}
+
+
+def _limits(row: dict[str, Any]) -> dict[str, Any]:
+    """Exact only where it is: documents from before it could be said stay what they were."""
+    return {field: value for field, value in row.items() if field != _EXACT or value}
 
 
 def _experiments() -> dict[str, Any]:

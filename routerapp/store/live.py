@@ -83,6 +83,8 @@ class LiveState:
         self._requests_per_minute: dict[str, int] = {}
         self._tokens_per_minute: dict[str, int] = {}
         self._held: frozenset[str] = frozenset()
+        # Of the counts in flight, those of other processes (store/shared); reports are of this one.
+        self.others_in_flight: dict[str, int] = {}
         self._served_units = ServedUnits()
 
     def hold(self, cooldowns: Mapping[str, int], now_ms: int) -> None:
@@ -216,8 +218,10 @@ class LiveState:
 
     def report(self, now_ms: int) -> dict[str, dict[str, Any]]:
         """Every deployment as plain values, for the heartbeat and /metrics."""
-        rows = {slug: self._live_deployment(slug, now_ms) for slug in tuple(self._deployments)}
-        return {slug: msgspec.structs.asdict(row) for slug, row in rows.items()}
+        rows = {slug: msgspec.structs.asdict(self._live_deployment(slug, now_ms)) for slug in tuple(self._deployments)}
+        for slug, n in self.others_in_flight.items():
+            rows[slug]["in_flight"] = max(0, rows[slug]["in_flight"] - n)
+        return rows
 
     def _changing(self, slug: str) -> _Deployment:
         """The record, which the caller is about to change."""

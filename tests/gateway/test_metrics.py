@@ -20,6 +20,10 @@ from routerapp.serving.served import Refused
 from routerapp.serving.tally import Tally
 from routerapp.serving.traces.tracer import Tracer
 from routerapp.store.records import AttemptEnd, End
+from routerapp.store.shared.connection import Connection
+from routerapp.store.shared.limits import SharedLimits
+from routerapp.store.shared.shared_state import SharedState
+from routerapp.valkey_settings import ValkeySettings
 from tests.architecture.tree import ROOT
 from tests.gateway.server import Running, running_gateway
 from tests.runtimes import CALLER, a_chat, a_policy, a_runtime, a_snapshot
@@ -46,6 +50,9 @@ def full_runtime(folder):
     metrics.standing = Standing(open_incidents=1, spool_waiting_bytes=2, spool_lag_seconds=3.0)
     runtime.tracer = Tracer(lambda: None)  # type: ignore[arg-type,return-value]
     runtime.tracer.counts.dropped["queue_full"] = 1
+    runtime.shared = SharedState(
+        Connection(ValkeySettings(host="127.0.0.1")), "t", "me", runtime.live, SharedLimits(), runtime.clock.now_ms
+    )
     attempt = AttemptEnd(
         id="r",
         number=1,

@@ -8,8 +8,8 @@ from typing import Any
 from routerapp.engine.allowances import EVERY_USER
 from routerapp.models import APIKey, EndUserAllowance, Team
 from routerapp.serving import edit_end_users, edit_teams, manage_keys
-from routerapp.serving.allowance_fields import ALLOWANCE_INPUTS
-from routerapp.serving.configuration.fields import AMOUNT, LIST, OBJECT, TEXT, WHOLE, Field
+from routerapp.serving.allowance_fields import ALLOWANCE_INPUTS, EXACT
+from routerapp.serving.configuration.fields import AMOUNT, FLAG, LIST, OBJECT, TEXT, WHOLE, Field
 from routerapp.serving.configuration.sections import (
     ENTRIES,
     NOTHING,
@@ -25,8 +25,10 @@ from routerapp.serving.refusals import invalid
 # A column for money is told in dollars, by the name without the n.
 _DOLLARS = "_usd"
 _LIMITS: Mapping[str, Field] = {
-    name: Field(AMOUNT if name.endswith(_DOLLARS) else WHOLE, may_be_null=True) for name in ALLOWANCE_INPUTS
-}
+    name: Field(AMOUNT if name.endswith(_DOLLARS) else WHOLE, may_be_null=True)
+    for name in ALLOWANCE_INPUTS
+    if name != EXACT
+} | {EXACT: Field(FLAG)}
 
 
 class Teams:

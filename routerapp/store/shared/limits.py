@@ -5,7 +5,7 @@ Nothing here waits. cover() of SharedState asks first where lacks() says that a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -31,6 +31,7 @@ from routerapp.store.usage_windows import Moment, Usage, moment_at
 
 ALONE = "limits:local"
 MOST_ENTRIES = 400
+MOST_LOOKED_AT = 20
 # A refusal of the shared books this fresh is not asked for again.
 FRESH_MS = 100
 
@@ -63,6 +64,7 @@ class SharedLimits(CallerLimits):
         self._restored_of = Moment(0, 0, 0)
         self._slices: dict[str, Slice] = {}
         self._touched: dict[str, Slice] = {}
+        self._round: Iterator[str] = iter(())
         self._epoch = 0
         self.notes = (ALONE,)
 
@@ -225,6 +227,7 @@ class SharedLimits(CallerLimits):
         """For every slice that was used or needs something. What is more than it wants is given back at once."""
         moment = self.moment(now_ms)
         self._forget_users()
+        self._look_around()
         asked: list[Asked] = []
         for name, one in tuple(islice(self._touched.items(), MOST_ENTRIES)):
             del self._touched[name]
@@ -318,6 +321,15 @@ class SharedLimits(CallerLimits):
         allowed = one.limits[i] or 0
         used = max(0, allowed - one.left(i, self._usage(shortage.subject, moment)))
         return replace(shortage, allowed=allowed, used=used)
+
+    def _look_around(self) -> None:
+        """A few of those that are not in use, in turn: what is left of their limits is what this process goes on with if it must."""
+        names = tuple(islice(self._round, MOST_LOOKED_AT))
+        if not names:
+            self._round = iter(tuple(self._slices))
+        for name in names:
+            if (one := self._slices.get(name)) is not None:
+                self._touched[name] = one
 
     def _forget_users(self) -> None:
         """Slices of users whose books are forgotten go with them."""

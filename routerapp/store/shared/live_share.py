@@ -65,6 +65,7 @@ class Told:
 
 class LiveShare:
     def __init__(self, live: LiveState) -> None:
+        self._live = live
         self._deployments, self._turns, self._units = live.shareable
         self._units.untold = {}
         self._marks: dict[str, _Mark] = {}
@@ -126,10 +127,12 @@ class LiveShare:
         for slug, mark in self._marks.items():
             if (record := self._deployments.get(slug)) is not None:
                 _set_others(record, mark, 0, 0)
+        self._live.others_in_flight = {}
 
     def _hear_in_flight(self, heard: Received) -> None:
         others = {slug: (in_flight, probes) for slug, in_flight, probes in heard.in_flight}
         may_probe = heard.processes <= 1 or (heard.now_ms // PROBE_TURN_MS) % heard.processes == heard.place
+        self._live.others_in_flight = {slug: n for slug, (n, _) in others.items()}
         for slug in others:
             self._record(slug)
         for slug, record in self._deployments.items():

@@ -74,7 +74,7 @@ class Counts:
 
 
 class SharedState:
-    """read_floors: what rows know to be spent, and when they were read. refuses_alone: exact limits while Valkey is away."""
+    """read_floors: what rows know to be spent, and when they were read."""
 
     def __init__(
         self,
@@ -89,7 +89,6 @@ class SharedState:
     ) -> None:
         self.counts = Counts()
         self.limits = limits
-        self.refuses_alone = True
         self.problem = ""
         self._connection = connection
         self._key = f"{{{prefix}}}"
@@ -162,12 +161,10 @@ class SharedState:
         await self._connection.close()
 
     async def cover(self, subjects: Sequence[Subject]) -> bool:
-        """Before one more request is admitted. False: it must not be, as one of its limits is exact and nobody can be asked."""
+        """Before one more request is admitted. False: one of its limits is exact, and nobody can be asked."""
         must_ask = any(one.is_exact for _, one in subjects)
-        if must_ask and self.is_alone and self.refuses_alone:
-            return False
         await self._cover(lambda: self.limits.lacks(subjects, self._now_ms()), must_ask)
-        return not (must_ask and self.is_alone and self.refuses_alone)
+        return not (must_ask and self.is_alone)
 
     async def cover_hold(self, grant: Grant, nusd: int, tokens: int) -> bool:
         """Before the grant holds so much; whether it had to be waited for."""
