@@ -16,7 +16,7 @@ _SECRET_NAMES = (
     "SIGNALBOX_METRICS_TOKEN",
     "SIGNALBOX_OIDC_CLIENT_SECRET",
 )
-_URL_NAMES = ("SIGNALBOX_DATABASE_URL", "SIGNALBOX_SMTP_URL")
+_URL_NAMES = ("SIGNALBOX_DATABASE_URL", "SIGNALBOX_SMTP_URL", "SIGNALBOX_VALKEY_URL")
 
 
 def logging_configuration(environment: Environment, variables: Mapping[str, str]) -> dict[str, Any]:

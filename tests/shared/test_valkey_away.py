@@ -136,7 +136,8 @@ async def test_alone_a_budget_is_divided_and_never_passed(own_valkey: Valkey, tm
         spent = usage(members, "key:app")["day_spent_nusd"]
 
     assert codes_of(answers)[402] > 0
-    assert limit - 3 * 250_000 <= spent <= limit
+    # What the others had taken ahead when each last looked is in nobody's share.
+    assert limit * 2 // 3 < spent <= limit
 
 
 async def test_an_exact_limit_is_refused_while_nobody_can_be_asked(own_valkey: Valkey, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ class Connection:
             raise Away(_said(error)) from None
         finally:
             if not work.done():
+                work.add_done_callback(_look_at)
                 work.cancel()
             if not work.done() or work.cancelled() or work.exception() is not None:
                 await self._drop()
@@ -65,7 +66,7 @@ class Connection:
 
     async def _run(self, key: str, message: bytes) -> bytes:
         if self._client is None:
-            self._client = _client(self._settings, self._timeout)
+            self._client = _client(self._settings)
         try:
             found = await self._client.execute_command("EVALSHA", self._sha, 1, key, message)
         except NoScriptError:
@@ -81,13 +82,20 @@ class Connection:
             await client.connection_pool.disconnect(inuse_connections=True)
 
 
-def _client(settings: ValkeySettings, timeout: float) -> redis.Redis:
+def _look_at(work: asyncio.Future[bytes]) -> None:
+    """How what was given up ended is of no interest; nobody is to be told that nobody looked."""
+    if not work.cancelled():
+        work.exception()
+
+
+def _client(settings: ValkeySettings) -> redis.Redis:
     options: dict[str, Any] = {
         "db": settings.database,
         "username": settings.username or None,
         "password": settings.password or None,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
+        # Ours alone tells a late loop from a slow server.
+        "socket_timeout": None,
+        "socket_connect_timeout": None,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "max_connections": 2,

@@ -260,7 +260,7 @@ class SharedState:
         self.counts.exchanges += 1
         if self.problem:
             log.warning(
-                "%s answers again; limits and live state are shared by %d processes.", self.place, heard.processes
+                "%s answers again; processes that share limits and live state: %d.", self.place, heard.processes
             )
         self.problem = ""
         self._breaker = on_result(self._breaker, True, self._mono_ms(), AWAY)
