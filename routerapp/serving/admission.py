@@ -43,6 +43,7 @@ class Admission:
         self._grant: Grant | None = None
         self._user = user or ""
         self._rounds = 0
+        self._planned: tuple[Prepared, Hold] | None = None
 
     async def cover(self) -> None:
         """With shared limits: makes sure that this process may let one more request in, and only waits where it must. Raises Refused 503."""
@@ -61,7 +62,8 @@ class Admission:
         if self._rounds >= MOST_ROUNDS:
             return False
         self._rounds += 1
-        most = self._hold_for(self._grant, self._chat, prepared).most(prepared.now_ms)
+        self._planned = prepared, self._hold_for(self._grant, self._chat, prepared)
+        most = self._planned[1].most(prepared.now_ms)
         return await shared.cover_hold(self._grant, most.nusd or 0, most.tokens)
 
     def enter(self) -> None:
@@ -74,7 +76,11 @@ class Admission:
         self._user = prepared.inputs.facts.user or ""
         if self._grant is None or self._chat is None:
             return
-        hold = self._hold_for(self._grant, self._chat, prepared)
+        planned = self._planned
+        if planned is not None and planned[0] is prepared:
+            hold = planned[1]
+        else:
+            hold = self._hold_for(self._grant, self._chat, prepared)
         shortage = hold.take(prepared.now_ms)
         if shortage is not None:
             raise refused_for(shortage, self._runtime.limits, self.subjects, prepared.now_ms)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Protocol
 
 from routerapp.engine.breaker import Breaker
 from routerapp.engine.types import LastServed
-from routerapp.store.live import SUCCESS_SAMPLES, DeploymentRecord, LiveState
+from routerapp.store.live import SUCCESS_SAMPLES, LiveState
 from routerapp.store.shared.wire import DeploymentPart, DeploymentState, Received
 
 # In one exchange; the rest waits for the next.
@@ -21,6 +22,22 @@ MOST_RESULTS = 500
 # So long one process alone may probe a half-open deployment, then the next.
 PROBE_TURN_MS = 1_000
 Turns = list[tuple[str, list[tuple[str, int]]]]
+
+
+class Record(Protocol):
+    """What LiveState keeps of a deployment, as far as it is shared."""
+
+    breaker: Breaker
+    in_flight: int
+    probes: int
+    ttft_ms: float
+    ttft_at_ms: int
+    ttft_samples: int
+    success: float
+    success_samples: int
+    minute: int
+    minute_requests: int
+    minute_tokens: int
 
 
 @dataclass(slots=True)
@@ -66,6 +83,7 @@ class Told:
 class LiveShare:
     def __init__(self, live: LiveState) -> None:
         self._live = live
+        self._deployments: Mapping[str, Record]
         self._deployments, self._turns, self._units = live.shareable
         self._units.untold = {}
         self._marks: dict[str, _Mark] = {}
@@ -93,7 +111,7 @@ class LiveShare:
 
     def hear(self, told: Told, heard: Received) -> None:
         for slug, state in heard.deployments:
-            _merge(self._record(slug), self._mark(slug), state, told.before.get(slug))
+            _merge(self._live.touch(slug), self._mark(slug), state, told.before.get(slug))
         self._hear_in_flight(heard)
         self._turns_told.update(told.turns_before)
         for key, values in heard.turns:
@@ -124,22 +142,20 @@ class LiveShare:
 
     def forget_others(self) -> None:
         """Nobody can be asked: what others run is not known any more."""
-        for slug, mark in self._marks.items():
-            if (record := self._deployments.get(slug)) is not None:
-                _set_others(record, mark, 0, 0)
+        for slug in self._marks:
+            self._set_others(slug, 0, 0)
         self._live.others_in_flight = {}
 
     def _hear_in_flight(self, heard: Received) -> None:
         others = {slug: (in_flight, probes) for slug, in_flight, probes in heard.in_flight}
         may_probe = heard.processes <= 1 or (heard.now_ms // PROBE_TURN_MS) % heard.processes == heard.place
         self._live.others_in_flight = {slug: n for slug, (n, _) in others.items()}
-        for slug in others:
-            self._record(slug)
-        for slug, record in self._deployments.items():
+        for slug in {*self._deployments, *others}:
             in_flight, probes = others.get(slug, (0, 0))
-            if record.breaker.is_open and not may_probe:
+            known = self._deployments.get(slug)
+            if known is not None and known.breaker.is_open and not may_probe:
                 probes += 1
-            _set_others(record, self._mark(slug), in_flight, probes)
+            self._set_others(slug, in_flight, probes)
 
     def _changed_turns(self) -> Iterator[tuple[str, Mapping[str, int]]]:
         changed = ((key, now) for key, now in self._turns.items() if self._turns_told.get(key) != now)
@@ -149,11 +165,14 @@ class LiveShare:
         untold = self._units.untold or {}
         return [(unit, one.deployment, one.prompt_tokens, one.at_ms) for unit, one in islice(untold.items(), MOST_TOLD)]
 
-    def _record(self, slug: str) -> DeploymentRecord:
-        record = self._deployments.get(slug)
-        if record is None:
-            record = self._deployments[slug] = DeploymentRecord(Breaker())
-        return record
+    def _set_others(self, slug: str, in_flight: int, probes: int) -> None:
+        mark = self._mark(slug)
+        if (in_flight, probes) == (mark.others_in_flight, mark.others_probes):
+            return
+        record: Record = self._live.touch(slug)
+        record.in_flight = max(0, record.in_flight + in_flight - mark.others_in_flight)
+        record.probes = max(0, record.probes + probes - mark.others_probes)
+        mark.others_in_flight, mark.others_probes = in_flight, probes
 
     def _mark(self, slug: str) -> _Mark:
         mark = self._marks.get(slug)
@@ -162,7 +181,7 @@ class LiveShare:
         return mark
 
 
-def _part(slug: str, record: DeploymentRecord, mark: _Mark) -> DeploymentPart | None:
+def _part(slug: str, record: Record, mark: _Mark) -> DeploymentPart | None:
     """None where nothing happened."""
     is_same = record.minute == mark.minute
     requests = record.minute_requests - (mark.requests if is_same else 0)
@@ -195,7 +214,7 @@ def _more(now: int, before: int) -> int:
     return now - before if now >= before else now
 
 
-def _mean_of_last(record: DeploymentRecord, mark: _Mark, n: int) -> float:
+def _mean_of_last(record: Record, mark: _Mark, n: int) -> float:
     """The mean of the last n results, from the running means before and after them."""
     if n <= 0 or mark.success_n == 0 or record.success_samples < mark.success_n:
         return record.success
@@ -211,7 +230,7 @@ def _breaker_word(breaker: Breaker, mark: _Mark) -> str:
     return "closed" if mark.is_open else ""
 
 
-def _before(record: DeploymentRecord) -> _Before:
+def _before(record: Record) -> _Before:
     return _Before(
         record.minute,
         record.minute_requests,
@@ -222,7 +241,7 @@ def _before(record: DeploymentRecord) -> _Before:
     )
 
 
-def _merge(record: DeploymentRecord, mark: _Mark, state: DeploymentState, before: _Before | None) -> None:
+def _merge(record: Record, mark: _Mark, state: DeploymentState, before: _Before | None) -> None:
     """Everybody's values, and on top what happened here since they were told."""
     told = before or _Before(mark.minute, mark.requests, mark.tokens, mark.ttft_n, mark.success_n, record.breaker)
     _merge_minute(record, mark, state, told)
@@ -244,7 +263,7 @@ def _merge(record: DeploymentRecord, mark: _Mark, state: DeploymentState, before
     mark.version, mark.is_open, mark.reopens_at = state.version, bool(state.is_open), state.reopens_at
 
 
-def _merge_minute(record: DeploymentRecord, mark: _Mark, state: DeploymentState, told: _Before) -> None:
+def _merge_minute(record: Record, mark: _Mark, state: DeploymentState, told: _Before) -> None:
     is_same = record.minute == told.minute
     requests = record.minute_requests - (told.requests if is_same else 0)
     tokens = record.minute_tokens - (told.tokens if is_same else 0)
@@ -253,9 +272,3 @@ def _merge_minute(record: DeploymentRecord, mark: _Mark, state: DeploymentState,
     shared = (state.requests, state.tokens) if state.minute == record.minute else (0, 0)
     record.minute_requests, record.minute_tokens = shared[0] + requests, shared[1] + tokens
     mark.minute, mark.requests, mark.tokens = record.minute, *shared
-
-
-def _set_others(record: DeploymentRecord, mark: _Mark, in_flight: int, probes: int) -> None:
-    record.in_flight = max(0, record.in_flight + in_flight - mark.others_in_flight)
-    record.probes = max(0, record.probes + probes - mark.others_probes)
-    mark.others_in_flight, mark.others_probes = in_flight, probes
