@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from routerapp.bad_setting import BadSetting as BadSetting
 from routerapp.client_address import TrustedProxies, parse_trusted_proxies
+from routerapp.database_settings import NAMES as DATABASE_NAMES
+from routerapp.database_settings import read_database
 from routerapp.journal_settings import NAMES as JOURNAL_NAMES
 from routerapp.journal_settings import JournalSettings, read_journal
 from routerapp.observability_settings import NAMES as OBSERVABILITY_NAMES
@@ -38,7 +40,6 @@ KNOWN = frozenset(
         "SIGNALBOX_ALLOWED_HOSTS",
         "SIGNALBOX_BACKUP_PASSPHRASE",
         "SIGNALBOX_DATA_DIR",
-        "SIGNALBOX_DATABASE_URL",
         "SIGNALBOX_DEMO",
         "SIGNALBOX_EGRESS_ALLOW",
         "SIGNALBOX_HOST",
@@ -46,6 +47,7 @@ KNOWN = frozenset(
         "SIGNALBOX_PUBLIC_URL",
         "SIGNALBOX_TRUSTED_PROXIES",
         *JOURNAL_NAMES,
+        *DATABASE_NAMES,
         *OBSERVABILITY_NAMES,
         *OIDC_NAMES,
         *SMTP_NAMES,
@@ -70,7 +72,7 @@ class Environment:
     admin_password: str | None = field(repr=False)
     allowed_hosts: tuple[str, ...]
     public_url: str
-    database: dict[str, Any]
+    database: dict[str, Any] = field(repr=False)
     egress_allow: tuple[str, ...]
     root_secret: bytes = field(repr=False)
     old_secrets: tuple[bytes, ...] = field(default=(), repr=False)
@@ -121,7 +123,7 @@ def read_environment(base_dir: Path, variables: Mapping[str, str] = os.environ) 
         admin_password=_read_password(variables),
         allowed_hosts=_read_allowed_hosts(variables, host, public_url),
         public_url=public_url,
-        database=_read_database(variables, data_dir),
+        database=read_database(variables, data_dir),
         egress_allow=_read_egress_allow(variables),
         root_secret=secret.primary,
         old_secrets=secret.old,
@@ -210,24 +212,6 @@ def _read_allowed_hosts(variables: Mapping[str, str], host: str, public_url: str
         raise BadSetting("SIGNALBOX_ALLOWED_HOSTS", "*", "host names separated by commas; a star would trust any Host")
     ours = ("localhost", "127.0.0.1", "[::1]", host, urlsplit(public_url).hostname or host)
     return tuple(dict.fromkeys((*ours, *named)))
-
-
-def _read_database(variables: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
-    text = variables.get("SIGNALBOX_DATABASE_URL")
-    if text:
-        scheme = urlsplit(text).scheme
-        raise BadSetting(
-            "SIGNALBOX_DATABASE_URL", f"{scheme}://…", "unset: SQLite in the data folder; other databases come later"
-        )
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(data_dir / "signalbox.sqlite3"),
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 5,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
-        },
-    }
 
 
 def _read_egress_allow(variables: Mapping[str, str]) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ def known_secrets(environment: Environment, variables: Mapping[str, str]) -> Ite
         yield variables.get(name, "")
     for name in _URL_NAMES:
         yield from _passwords(variables.get(name, ""))
+    yield environment.database.get("PASSWORD", "")
     if environment.observability.otlp is not None:
         yield from environment.observability.otlp.headers.values()
     for secret in (environment.root_secret, *environment.old_secrets, environment.pepper or b""):

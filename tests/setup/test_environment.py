@@ -25,7 +25,7 @@ def read(tmp_path, **variables: str) -> Environment:
         ("SIGNALBOX_HOST", "example.org"),
         ("SIGNALBOX_DEMO", "yes"),
         ("SIGNALBOX_WORKERS", "65"),
-        ("SIGNALBOX_DATABASE_URL", "postgres://db/x"),
+        ("SIGNALBOX_DATABASE_URL", "mysql://user:hunter2@db/x"),
         ("SIGNALBOX_PUBLIC_URL", "ftp://x"),
         ("SIGNALBOX_PUBLIC_URL", "https://x/path"),
         ("SIGNALBOX_ALLOWED_HOSTS", "*"),
@@ -49,7 +49,7 @@ def test_never_repeats_a_password_or_a_database_address(tmp_path):
     with pytest.raises(BadSetting) as short:
         read(tmp_path, SIGNALBOX_ADMIN_PASSWORD="hunter2")
     with pytest.raises(BadSetting) as database:
-        read(tmp_path, SIGNALBOX_DATABASE_URL="postgres://user:hunter2@db/x")
+        read(tmp_path, SIGNALBOX_DATABASE_URL="postgres://user:hunter2@db/x?sslmode=never")
 
     assert "hunter2" not in str(short.value) + str(database.value)
 
