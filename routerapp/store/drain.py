@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 MOST_ROWS = 500
 FEWEST_ROWS = 50
 LONGEST_TRANSACTION_SECONDS = 0.1
+# A server locks rows, not the database, and each statement is a way there and back: fewer and larger transactions.
+MOST_ROWS_TO_SERVER = 4_000
+LONGEST_TRANSACTION_TO_SERVER_SECONDS = 0.5
 SHORTEST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.25
 ABANDON_AFTER_SECONDS = 2 * 3600.0
@@ -69,6 +72,9 @@ class Drainer:
         self._on_transaction = on_transaction
         self._boots: dict[str, _Boot] = {}
         self._is_stopping: Callable[[], bool] = lambda: False
+        is_server = connections[database].vendor != "sqlite"
+        self._ceiling = MOST_ROWS_TO_SERVER if is_server else MOST_ROWS
+        self._longest_seconds = LONGEST_TRANSACTION_TO_SERVER_SECONDS if is_server else LONGEST_TRANSACTION_SECONDS
         self._most_rows = MOST_ROWS
         self._lock_descriptor = _lock(folder / "drainer.lock")
 
@@ -199,10 +205,10 @@ class Drainer:
         started = self._monotonic()
         ingest(rows, boot.name, position, self._database)
         took = self._monotonic() - started
-        if took > LONGEST_TRANSACTION_SECONDS:
+        if took > self._longest_seconds:
             self._most_rows = max(FEWEST_ROWS, self._most_rows // 2)
-        elif took < LONGEST_TRANSACTION_SECONDS / 2:
-            self._most_rows = min(MOST_ROWS, self._most_rows + FEWEST_ROWS)
+        elif took < self._longest_seconds / 2:
+            self._most_rows = min(self._ceiling, self._most_rows + FEWEST_ROWS)
         if self._on_transaction is not None:
             self._on_transaction(took)
         boot.ledger.remove(batch)

@@ -17,6 +17,7 @@ from routerapp.store.records import AttemptEnd, Begin, End
 
 # An experiment that found nothing to draw by drew for this request alone.
 PER_REQUEST = "per_request"
+MAX_SMALL_INT = 2**15 - 1
 MAX_INT = 2**31 - 1
 MAX_BIG_INT = 2**63 - 1
 
@@ -128,8 +129,8 @@ def request_fact(begin: Begin | None, attempts: Sequence[AttemptEnd], end: End |
         task=clip(features.task, 20),
         language=clip(features.language if features.task else "", 10),
         is_streaming=begin.is_streaming,
-        attempts=end.attempts,
-        http_status=end.http_status,
+        attempts=small(end.attempts),
+        http_status=small(end.http_status),
         error_code=clip(end.error_code, 60),
         finish_reason=clip(end.finish_reason, 30),
         prompt_tokens_estimate=bounded(features.prompt_tokens) or 0,
@@ -181,7 +182,7 @@ def attempt_fact(attempt: AttemptEnd) -> AttemptFact:
         status=clip(attempt.status, 16),
         error_class=clip(attempt.error_class, 40),
         error_message=clip(attempt.error_message, 300),
-        http_status=attempt.http_status,
+        http_status=small(attempt.http_status),
         connect_ms=bounded(attempt.connect_ms),
         ttft_ms=bounded(attempt.ttft_ms),
         latency_ms=bounded(attempt.latency_ms) or 0,
@@ -226,6 +227,11 @@ def clip(text: str, length: int) -> str:
 def bounded(number: int | None, most: int = MAX_INT) -> int | None:
     """Numbers reported from outside may be absurd; a column's range is not."""
     return None if number is None else max(-most, min(most, number))
+
+
+def small(number: int) -> int:
+    """A count or a status of a column of 16 bits."""
+    return min(MAX_SMALL_INT, number)
 
 
 def _interrupted(begin: Begin, attempts: Sequence[AttemptEnd]) -> End:

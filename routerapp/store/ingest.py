@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q
+from django.db.models import Case, DateTimeField, Value, When
+from django.utils import timezone
 
-from routerapp.models import APIKey, Granularity, Origin, SpoolOffset
+from routerapp.models import APIKey, Granularity, Origin
+from routerapp.store.copying import copy_new, prepare_copies
 from routerapp.store.facts import (
     AttemptFact,
     RequestFact,
@@ -26,6 +28,7 @@ from routerapp.store.facts import (
     request_fact,
 )
 from routerapp.store.ledger import Entry
+from routerapp.store.partitions import make_partitions
 from routerapp.store.records import Begin, End, FeedbackGiven
 from routerapp.store.rollups import LENGTH_MS, Increments
 from routerapp.store.spool import Position
@@ -43,6 +46,7 @@ INPUTS_COLUMNS = (
     "document",
 )
 BODY_COLUMNS = ("request_id", "at_ms", "expires_at_ms", "chat", "answer")
+TABLES = ("routed_request", "attempt", "decision_inputs", "decision_trace", "body", "feedback")
 FEEDBACK_COLUMNS = ("id", "request_id", "at_ms", "kind", "value", "label", "comment", "source")
 
 
@@ -75,7 +79,10 @@ def rows_of(entries: Iterable[Entry]) -> Rows:
 
 def ingest(rows: Rows, spool: str | None, position: Position, using: str = "default") -> int:
     """Commit a batch and, of a spool, the offset it was read up to; returns how many requests were new. Raises django.db.Error."""
+    make_partitions(rows.requests, using)
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        if cursor.db.vendor == "postgresql":
+            prepare_copies(cursor, TABLES)
         new_requests = _insert_new(cursor, "routed_request", list(rows.requests.values()))
         new_attempts = _insert_new(cursor, "attempt", list(rows.attempts.values()))
         _insert(cursor, "decision_inputs", INPUTS_COLUMNS, _of(new_requests, rows.inputs))
@@ -85,9 +92,7 @@ def ingest(rows: Rows, spool: str | None, position: Position, using: str = "defa
         _count(cursor, rows, new_requests, new_attempts)
         _mark_keys_used(rows, new_requests, using)
         if spool is not None:
-            SpoolOffset.objects.using(using).update_or_create(
-                spool=spool, defaults={"segment": position.segment, "offset": position.offset}
-            )
+            _move_offset(cursor, spool, position)
     return len(new_requests)
 
 
@@ -117,14 +122,30 @@ def _mark_keys_used(rows: Rows, new_requests: set[str], using: str) -> None:
     for request in map(rows.requests.__getitem__, new_requests):
         if request.key and request.origin == Origin.LIVE:
             used_at_ms[request.key] = max(request.at_ms, used_at_ms.get(request.key, 0))
-    for slug, at_ms in used_at_ms.items():
-        at = datetime.fromtimestamp(at_ms / 1000, UTC)
-        earlier = Q(last_used_at__isnull=True) | Q(last_used_at__lt=at)
-        APIKey.objects.using(using).filter(earlier, slug=slug).update(last_used_at=at)
+    if not used_at_ms:
+        return
+    # Locked in one order: another drainer of this database may have used the same keys.
+    keys = APIKey.objects.using(using)
+    known = keys.filter(slug__in=used_at_ms).order_by("pk").select_for_update().values_list("slug", "last_used_at")
+    used_at = {slug: datetime.fromtimestamp(at_ms / 1000, UTC) for slug, at_ms in used_at_ms.items()}
+    later = {slug: used_at[slug] for slug, before in known if before is None or before < used_at[slug]}
+    if later:
+        newest = Case(*(When(slug=slug, then=Value(at)) for slug, at in later.items()), output_field=DateTimeField())
+        keys.filter(slug__in=later).update(last_used_at=newest)
+
+
+def _move_offset(cursor: CursorWrapper, spool: str, position: Position) -> None:
+    cursor.execute(
+        'INSERT INTO spool_offset (spool, segment, "offset", updated_at) VALUES (%s, %s, %s, %s) ON CONFLICT (spool) '
+        'DO UPDATE SET segment = excluded.segment, "offset" = excluded."offset", updated_at = excluded.updated_at',
+        [spool, position.segment, position.offset, cursor.db.ops.adapt_datetimefield_value(timezone.now())],
+    )
 
 
 def _insert_new(cursor: CursorWrapper, table: str, facts: Sequence[RequestFact] | Sequence[AttemptFact]) -> set[str]:
     """Insert what is not there yet; the ids that were new. A statement returns ids only if it is one for many rows."""
+    if facts and cursor.db.vendor == "postgresql":
+        return copy_new(cursor, table, "id", facts[0].__struct_fields__, map(msgspec.structs.astuple, facts))
     new: set[str] = set()
     for start in range(0, len(facts), ROWS_PER_STATEMENT):
         part = facts[start : start + ROWS_PER_STATEMENT]
@@ -140,7 +161,9 @@ def _insert_new(cursor: CursorWrapper, table: str, facts: Sequence[RequestFact] 
 
 
 def _insert(cursor: CursorWrapper, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
+    if rows and cursor.db.vendor == "postgresql":
+        copy_new(cursor, table, columns[0], columns, rows)
+    elif rows:
         cursor.executemany(
             f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "
             "ON CONFLICT DO NOTHING",

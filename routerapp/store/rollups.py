@@ -13,6 +13,7 @@ import msgspec
 from django.db.backends.utils import CursorWrapper
 
 from routerapp.models import Granularity, Status
+from routerapp.store.copying import copy_sums, prepare_copies
 from routerapp.store.facts import AttemptFact, RequestFact
 from routerapp.store.sketches import bucket_of
 
@@ -59,6 +60,7 @@ REQUEST_SUMS = (
     "moved_n",
     "lost_cache_tokens",
 )
+ROLLUP_TABLES = ("request_rollup", "attempt_rollup", "sketch_bucket")
 
 
 def dimension_id(*dimensions: object) -> int:
@@ -127,6 +129,8 @@ class Increments:
 
     def write(self, cursor: CursorWrapper) -> None:
         """Upsert everything; sorted by id, so that two drainers of one database cannot deadlock."""
+        if cursor.db.vendor == "postgresql":
+            prepare_copies(cursor, ROLLUP_TABLES)
         _upsert(cursor, "request_rollup", ("id", *REQUEST_DIMENSIONS), REQUEST_SUMS, self._requests)
         _upsert(cursor, "attempt_rollup", ("id", *ATTEMPT_DIMENSIONS), SUMS, self._attempts)
         buckets = {(dimension_id("sketch", *where), *where): [n] for where, n in self._sketches.items()}
@@ -169,6 +173,9 @@ def _upsert(
     if not rows:
         return
     columns = (*dimensions, *sums)
+    if cursor.db.vendor == "postgresql":
+        copy_sums(cursor, table, columns, sums, ((*where, *numbers) for where, numbers in rows.items()))
+        return
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
     cursor.executemany(
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "
