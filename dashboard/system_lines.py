@@ -97,7 +97,7 @@ def tiles(state: SystemState) -> list[Tile]:
         _journal_tile(state),
         Tile("Jobs open", f"{open_jobs:,}", _jobs_note(state), "bad" if state.jobs.get(JobState.FAILED) else ""),
         Tile("Disk free", size(folder.free_bytes), f"of {size(folder.total_bytes)}", "bad" if is_tight else ""),
-        Tile("Database", size(folder.database_bytes), "with its write-ahead log"),
+        Tile("Database", size(folder.database_bytes), "on disk, indexes and all"),
     ]
 
 

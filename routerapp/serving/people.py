@@ -21,6 +21,7 @@ from routerapp.engine.problems import Problem
 from routerapp.models import Invitation, Role, Team, User
 from routerapp.serving import audit
 from routerapp.serving.changes import find, lock_installation_for, save_valid
+from routerapp.serving.documents import is_storable
 from routerapp.serving.permissions import RANK, Actor, require
 from routerapp.serving.refusals import Invalid, invalid
 from routerapp.serving.sessions import end_sessions, require_self
@@ -139,6 +140,10 @@ def put_password(user: User, password: str) -> None:
 
 def checked_name(username: str) -> str:
     """Names stand in addresses of pages, where dots alone mean something else."""
+    if not is_storable(username):
+        raise invalid(
+            "username", "bad_character", "A user name cannot hold the NUL character or half a surrogate pair."
+        )
     if username and not any(character.isalnum() for character in username):
         raise invalid("username", "invalid", "A user name has at least one letter or digit.")
     return username

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import gc
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, connections
 
 from routerapp.engine.config import Config
 from routerapp.engine.problems import ConfigError, PolicyError
@@ -40,6 +41,7 @@ from routerapp.store.workers import report_worker, retire_worker
 # A publish is live everywhere within two seconds also where many processes share few processors.
 POLL_SECONDS = 0.4
 REPORT_SECONDS = 1.0
+THREADS, THREADS_MEET_SECONDS = 2, 2.0
 SAVE_LAST_GOOD_SECONDS = 60.0
 MAX_LAST_GOOD_AGE_SECONDS = 24 * 3600
 SPOOL_FOLDER = "spool"
@@ -100,7 +102,7 @@ class SnapshotKeeper:
         self._identity = identity or {}
         self._saved_at = float("-inf")
         self._turn = asyncio.Lock()
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="database")
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="database")
         self._poller: asyncio.Task[None] | None = None
         self._started_ms = runtime.clock.now_ms()
         self._unrestored = frozenset({"key", "team", "user_hash"})
@@ -149,7 +151,8 @@ class SnapshotKeeper:
                 await self._poller
         with contextlib.suppress(DatabaseError):
             await self.in_thread(retire_worker, self._runtime.journal.boot_id)
-        await asyncio.get_running_loop().run_in_executor(self._threads, connections.close_all)
+        meeting, loop = threading.Barrier(THREADS), asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(self._threads, _close_with, meeting) for _ in range(THREADS)))
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _poll(self) -> None:
@@ -227,9 +230,24 @@ def _other_than(serial: int) -> Snapshot | None:
 
 
 def _fresh(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Drops a connection the database has closed meanwhile, before the work and after it."""
-    close_old_connections()
+    """On this thread's own connection, which stays open from one poll to the next until the database or an error has closed it."""
+    _drop_closed()
     try:
         return work(*args, **kwargs)
     finally:
-        close_old_connections()
+        _drop_closed()
+
+
+def _drop_closed() -> None:
+    for connection in connections.all(initialized_only=True):
+        if connection.vendor == "postgresql":
+            # Opening one costs more than a poll: it is never too old.
+            connection.close_at = None
+        connection.close_if_unusable_or_obsolete()
+
+
+def _close_with(meeting: threading.Barrier) -> None:
+    """Every thread has connections of its own; waiting for the others keeps one thread from being asked twice."""
+    with contextlib.suppress(threading.BrokenBarrierError):
+        meeting.wait(THREADS_MEET_SECONDS)
+    connections.close_all()

@@ -10,13 +10,14 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count
 from django.utils import timezone
@@ -134,12 +135,21 @@ def read_system_state() -> SystemState:
 
 def read_folder(data_dir: Path) -> Folder:
     disk = shutil.disk_usage(data_dir)
-    name = str(connection.settings_dict["NAME"])
-    parts = (Path(name + suffix) for suffix in ("", "-wal", "-shm"))
-    size = sum(part.stat().st_size for part in parts if part.exists())
     last_good = data_dir / LAST_GOOD
     age = timezone.now().timestamp() - last_good.stat().st_mtime if last_good.exists() else None
-    return Folder(str(data_dir), disk.free, disk.total, size, age)
+    return Folder(str(data_dir), disk.free, disk.total, _database_bytes(), age)
+
+
+def _database_bytes() -> int:
+    """0 when a server does not say."""
+    if connection.vendor == "postgresql":
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_database_size(current_database())")
+            return int(cursor.fetchone()[0])
+        return 0
+    name = str(connection.settings_dict["NAME"])
+    parts = (Path(name + suffix) for suffix in ("", "-wal", "-shm"))
+    return sum(part.stat().st_size for part in parts if part.exists())
 
 
 def read_versions() -> Versions:
@@ -148,15 +158,15 @@ def read_versions() -> Versions:
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     applied = sorted(name for app, name in executor.loader.applied_migrations if app == "routerapp")
     with connection.cursor() as cursor:
-        query = "SELECT sqlite_version()" if connection.vendor == "sqlite" else "SELECT version()"
-        cursor.execute(query)
-        database = str(cursor.fetchone()[0])
+        is_sqlite = connection.vendor == "sqlite"
+        cursor.execute("SELECT sqlite_version()" if is_sqlite else "SHOW server_version")
+        database = f"{connection.display_name} {cursor.fetchone()[0]}"
     return Versions(
         product=PRODUCT_VERSION,
         engine=ENGINE_VERSION,
         python=platform.python_version(),
         django=django.get_version(),
-        database=f"SQLite {database}" if connection.vendor == "sqlite" else database,
+        database=database,
         schema=applied[-1] if applied else "",
         pending=tuple(f"{migration.app_label}.{migration.name}" for migration, _ in plan),
     )

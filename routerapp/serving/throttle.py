@@ -118,10 +118,14 @@ def forget_old_failures() -> int:
 
 
 def _row(subject: Subject, now: dt.datetime) -> FailedSignIns:
-    _, is_new = FailedSignIns.objects.get_or_create(subject=subject.hashed, defaults={"since": now})
+    while True:
+        _, is_new = FailedSignIns.objects.get_or_create(subject=subject.hashed, defaults={"since": now})
+        row = FailedSignIns.objects.select_for_update().filter(subject=subject.hashed).first()
+        if row is not None:
+            break
+        # A success of somebody else took the row away while we waited for it.
     if is_new:
         forget_old_failures()
-    row = FailedSignIns.objects.select_for_update().get(subject=subject.hashed)
     is_waiting = row.blocked_until is not None and row.blocked_until > now
     if not is_waiting and (row.blocked_until is not None or row.since + WINDOW <= now):
         row.failures, row.since, row.blocked_until = 0, now, None

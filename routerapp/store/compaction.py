@@ -29,6 +29,8 @@ def _delete_batch(table: type[models.Model], granularity: Granularity, before_ms
     old = table._default_manager.filter(granularity=granularity, starts_at_ms__lt=before_ms)
     with transaction.atomic():
         ids = list(old.values_list("pk", flat=True)[:BATCH])
+        # Locked first and in the drainer's order: rollups by id, then what hangs on them.
+        list(table._default_manager.filter(pk__in=ids).order_by("pk").select_for_update().values_list("pk"))
         SketchBucket.objects.filter(rollup_id__in=ids).delete()
         table._default_manager.filter(pk__in=ids).delete()
     return len(ids)

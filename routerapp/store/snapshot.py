@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from django.db import connection, transaction
 
 from routerapp.engine.conditions import Leaf, content_leaves, parse_condition
 from routerapp.engine.config import Config, parse_config
@@ -20,6 +19,7 @@ from routerapp.engine.types import CallerFacts, Evidence
 from routerapp.models import APIKey, Deployment, Draft, InstallationState
 from routerapp.store.config_document import unix_ms
 from routerapp.store.control import Control, parse_control
+from routerapp.store.one_moment import one_moment
 from routerapp.store.revisions import (
     load_config,
     load_evidence,
@@ -92,11 +92,7 @@ def current_serial() -> int:
 
 def load_snapshot() -> Snapshot:
     """The configuration as one transaction sees it; on a database without any, records the empty one first."""
-    needs_isolation = connection.vendor == "postgresql" and not connection.in_atomic_block
-    with transaction.atomic():
-        if needs_isolation:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with one_moment():
         if not InstallationState.objects.filter(id=1, config__isnull=False).exists():
             record_config_revision("first start")
         rows = _read_rows()

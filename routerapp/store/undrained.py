@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
-from django.db import transaction
 from django.db.models import Q, Sum
 
 from routerapp.engine.allowances import KEY_PREFIX, TEAM_PREFIX, USER_PREFIX, subject_names
 from routerapp.models import Granularity, Origin, RoutedRequest, SpoolOffset
 from routerapp.store.caller_spend import priced_parts, spent_by_callers
+from routerapp.store.one_moment import one_moment
 from routerapp.store.rollups import period_start
 from routerapp.store.spool import BootFolder, Position, boot_folders
 from routerapp.store.usage_windows import month_starts_ms
@@ -32,7 +32,7 @@ def spend_of_callers(spool_folder: Path, now_ms: int, using: str = "default") ->
     a drainer works.
     """
     undrained = _Undrained(spool_folder, now_ms, NEVER_MS, using)
-    with transaction.atomic(using=using):
+    with one_moment(using):
         spent = spent_by_callers(now_ms, using)
         undrained.forget_drained(using)
     days = {name: one.day_nusd for name, one in spent.items()}
@@ -50,7 +50,7 @@ def spend_of_rows(
     undrained = _Undrained(spool_folder, now_ms, before_ms, using)
     days: Counter[str] = Counter()
     months: Counter[str] = Counter()
-    with transaction.atomic(using=using):
+    with one_moment(using):
         for column in columns:
             for name, day_nusd, month_nusd in _row_sums(column, now_ms, before_ms, using):
                 days[_COLUMNS[column] + name] += day_nusd

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from routerapp.demo.wanted import wants_demo
@@ -26,9 +26,11 @@ from routerapp.management.banner import banner, first_words, keep_first_key
 from routerapp.management.gateway_plans import DRAINER, JOBS, GatewayPlans
 from routerapp.management.listener import BACKLOG, open_listener
 from routerapp.management.supervisor import AlreadyRunning, ChildKeepsFailing, Supervisor
-from routerapp.serving.installation import first_start, has_deployments
+from routerapp.serving.installation import FirstStart, first_start, has_deployments
 from routerapp.serving.siblings import empty_folder, make_folder
+from routerapp.store.last_good import FILE_NAME as LAST_GOOD
 from routerapp.store.secrets import WrongDataFolder
+from routerapp.store.turn import SETUP, taking_turns
 from routerapp.worker_settings import MOST_WORKERS, WORKERS, WorkerSettings, read_worker_settings
 
 READY_SECONDS = 60.0
@@ -71,11 +73,12 @@ class Command(BaseCommand):
         self, supervisor: Supervisor, plans: GatewayPlans, listener: socket.socket, environment: Environment
     ) -> None:
         key_file = _set_up(environment)
+        _collect_static()
         listener.listen(BACKLOG)
         supervisor.start((*plans.generation(), DRAINER, JOBS), plans.generation)
         _wait_until_ready(supervisor)
         if not supervisor.is_stopping:
-            _say(banner(environment, key_file, can_route=has_deployments()))
+            _say(banner(environment, key_file, can_route=_can_route()))
         supervisor.gives_up = False
         supervisor.watch()
 
@@ -90,15 +93,33 @@ def _wanted(environment: Environment, workers: str | None) -> WorkerSettings:
 
 
 def _set_up(environment: Environment) -> Path:
-    """Everything that is missing, in order; returns the file with the first key. The password is printed as soon as it exists."""
-    _migrate()
-    _collect_static()
-    start = first_start(environment)
-    key_file = keep_first_key(environment, start)
-    _say(first_words(start))
-    if wants_demo():
-        _seed_demo()
-    return key_file
+    """Everything that is missing in the database, in order; returns the file with the first key. The password is printed as soon as it exists.
+
+    Of several replicas one does the work; the others wait for it. A replica that has served before serves on without the database.
+    """
+    try:
+        with taking_turns(SETUP, lambda: _say("Waiting for another replica to prepare the database …\n")):
+            _migrate()
+            start = first_start(environment)
+            key_file = keep_first_key(environment, start)
+            _say(first_words(start))
+            if wants_demo():
+                _seed_demo()
+            return key_file
+    except OperationalError as error:
+        if connection.vendor == "sqlite":
+            raise
+        if not (environment.data_dir / LAST_GOOD).exists():
+            raise CommandError(f"The database does not answer: {error}") from None
+        _say(f"The database does not answer: {error}\nServing from the last good configuration meanwhile.\n")
+        return keep_first_key(environment, FirstStart(None, None))
+
+
+def _can_route() -> bool:
+    try:
+        return has_deployments()
+    except OperationalError:
+        return True
 
 
 def _say(text: str) -> None:

@@ -10,6 +10,7 @@ from celery.beat import EmbeddedService
 from django.core.management.base import BaseCommand
 
 from routerapp.management.heartbeat import Heartbeat
+from routerapp.management.one_schedule import OneSchedule
 from routerapp.management.parent import exit_with_parent
 
 
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         exit_with_parent()
         # By name, as Celery's own command line does: the wiring is above the commands.
         app = find_app("routerapp.celery:app")
-        schedule = EmbeddedService(app, thread=True)
+        schedule = EmbeddedService(app, thread=True, scheduler_cls=OneSchedule)
         schedule.daemon = True
         schedule.start()
         # A container's only user is root; the broker is our own folder and takes JSON alone.

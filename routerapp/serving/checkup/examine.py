@@ -11,6 +11,7 @@ from routerapp.serving.checkup.finding import OK, WORST, Check, Finding, wrong
 
 CHECKS: Sequence[Check] = (
     machine.versions,
+    machine.server,
     machine.disk,
     machine.permissions,
     machine.root_secret,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from routerapp.models import RoutedRequest
@@ -20,6 +21,7 @@ from routerapp.store.secrets import WrongDataFolder, check_canary
 
 LEAST_PYTHON = (3, 11)
 LEAST_SQLITE = (3, 35, 0)
+LEAST_POSTGRESQL = 14
 GIB = 1024**3
 FEW_BYTES, FEWEST_BYTES = 2 * GIB, GIB // 4
 CLOCK_AHEAD_MS = 60_000
@@ -38,6 +40,22 @@ def versions() -> Iterator[Finding]:
         yield wrong("sqlite", f"SQLite {sqlite3.sqlite_version} is too old.", "Use a Python with SQLite 3.35 or newer.")
     else:
         yield well("sqlite", f"SQLite {sqlite3.sqlite_version}")
+
+
+def server() -> Iterator[Finding]:
+    """Nothing to say where the database is a file."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version'), current_setting('synchronous_commit')")
+        version, commit = cursor.fetchone()
+    if int(version.split(".")[0]) < LEAST_POSTGRESQL:
+        yield wrong("postgresql", f"PostgreSQL {version} is too old.", f"Use {LEAST_POSTGRESQL} or newer.")
+    elif commit == "off":
+        words = f"PostgreSQL {version} with synchronous_commit off: a crash takes back the last changes of people."
+        yield worth_a_look("postgresql", words, "Switch it on. Recorded requests are safe either way.")
+    else:
+        yield well("postgresql", f"PostgreSQL {version}")
 
 
 def disk() -> Iterator[Finding]:
