@@ -38,13 +38,10 @@ from routerapp.store.backup_format import (
     seal,
 )
 from routerapp.store.spool import boot_folders
+from routerapp.store.transfer import make_tables, sqlite_file, transfer
 from routerapp.version import PRODUCT_VERSION
 
 COMPRESSION = 4
-
-
-class NotThisDatabase(BadBackup):
-    """Only SQLite in the data folder is copied by us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +101,26 @@ def _copy_journal(folder: Path, staging: Path) -> Iterator[str]:
 
 
 def _copy_database(target: Path) -> None:
-    """As one read transaction sees it. In WAL mode, copied in one go, it neither waits for writers nor holds them up."""
+    """As one read transaction sees it, always as a file of SQLite: a backup can be restored into either database.
+
+    In WAL mode, copied in one go, it neither waits for writers nor holds them up; nor does reading PostgreSQL.
+    """
     if connection.vendor != "sqlite":
-        raise NotThisDatabase(
-            "Only the SQLite database of a data folder is backed up here; use your server's own tools."
-        )
+        with sqlite_file(target) as copy:
+            make_tables(copy)
+            transfer("default", copy)
+        return
     name = str(connection.settings_dict["NAME"])
     if not Path(name).exists():
         raise BadBackup(f"There is no database {name} yet.")
     source = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=30)
-    copy = sqlite3.connect(target)
+    taken = sqlite3.connect(target)
     try:
-        source.backup(copy, pages=-1)
+        source.backup(taken, pages=-1)
         # One file, not three: the copy is nobody's to write to until it is restored.
-        copy.execute("PRAGMA journal_mode=DELETE")
+        taken.execute("PRAGMA journal_mode=DELETE")
     finally:
-        copy.close()
+        taken.close()
         source.close()
 
 

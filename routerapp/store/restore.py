@@ -36,6 +36,7 @@ from routerapp.store.backup_format import (
     parse_secrets,
     unseal,
 )
+from routerapp.store.transfer import is_used, make_tables, sqlite_file, transfer
 
 # Held or made by the process that restores; nothing of anybody's.
 OURS = frozenset({ROOT_SECRET, "run.lock", "drainer.lock"})
@@ -68,6 +69,7 @@ def refuse_used_folder(folder: Path, *, is_new: bool) -> None:
 
 def restore_backup(backup: Path, folder: Path, passphrase: str | None) -> Restored:
     """Raises BadBackup, with the folder as it was, for anything that is not exactly what was backed up or is too new for us."""
+    refuse_used_database()
     with tempfile.TemporaryDirectory(dir=folder, prefix=STAGING) as name:
         staging = Path(name)
         manifest = _unpack(backup, staging)
@@ -75,8 +77,18 @@ def restore_backup(backup: Path, folder: Path, passphrase: str | None) -> Restor
         secret = _root_secret(found)
         refuse_newer_schema(manifest)
         _check_database(staging / DATABASE, secret)
+        if connection.vendor != "sqlite":
+            _fill_server(staging / DATABASE)
         _move(staging, folder, manifest, found)
     return Restored(manifest, secret)
+
+
+def refuse_used_database() -> None:
+    """A server's; a database in a file is in the folder."""
+    if connection.vendor != "sqlite" and is_used("default"):
+        raise FolderNotEmpty(
+            f"The database {connection.settings_dict['NAME']} is not empty. Restore into an empty one, made for it."
+        )
 
 
 def refuse_newer_schema(manifest: Manifest) -> None:
@@ -178,8 +190,17 @@ def _check_database(path: Path, secret: RootSecret) -> None:
         raise BadBackup("Its database was not made with the root secret beside it.")
 
 
+def _fill_server(path: Path) -> None:
+    """All rows in one transaction: when one is refused, the server's database stays without rows."""
+    with sqlite_file(path) as copy:
+        # It may be of an older version.
+        make_tables(copy)
+        make_tables("default")
+        transfer(copy, "default")
+
+
 def _move(staging: Path, folder: Path, manifest: Manifest, found: Secrets) -> None:
-    """The root secret last but one, the database last: a folder without it is plainly not restored."""
+    """The root secret last but one, the database last: a folder without it is plainly not restored. A server's is filled already."""
     for name in sorted(set(manifest.files) - {SECRETS, DATABASE}):
         (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.replace(staging / name, folder / name)
@@ -189,4 +210,5 @@ def _move(staging: Path, folder: Path, manifest: Manifest, found: Secrets) -> No
         with os.fdopen(descriptor, "wb") as file:
             file.write(base64.b64decode(content))
         os.replace(aside, folder / name)
-    shutil.move(staging / DATABASE, Path(connection.settings_dict["NAME"]))
+    if connection.vendor == "sqlite":
+        shutil.move(staging / DATABASE, Path(connection.settings_dict["NAME"]))
