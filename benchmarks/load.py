@@ -1,53 +1,99 @@
-"""A load generator on raw keep-alive connections: closed loop, counts only complete 200 answers."""
+"""Load: the C program asked for one run, its figures as a value. See c/load.c for what counts as an answer and how latency is counted."""
 
 from __future__ import annotations
 
-import asyncio
-import statistics
-import time
-from dataclasses import dataclass
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-import uvloop
+from benchmarks.compiled import compiled
+from benchmarks.machine import pinned
+from benchmarks.mock import CHUNKS
+
+HEADERS = {"host": "127.0.0.1", "content-type": "application/json"}
+SPARE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    answers: int
-    seconds: float
-    p50_ms: float
-    p99_ms: float
+class Ask:
+    """What one subject is asked: where, with which headers, and a text that every whole answer holds."""
+
+    port: int
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    expect: str = "finish_reason"
+    is_stream: bool = False
+    chunks: int = CHUNKS
+
+    def with_chunks(self, chunks: int) -> Ask:
+        return replace(self, chunks=chunks)
 
 
-def run_load(port: int, path: str, body: bytes, key: str, *, requests: int, parallel: int) -> Load:
-    """Raises AssertionError on any answer that is not 200."""
-    return uvloop.run(_run(port, path, body, key, requests, parallel))
+def run_load(
+    ask: Ask,
+    *,
+    seconds: float,
+    connections: int,
+    rate: float = 0,
+    requests: int | None = None,
+    grace: float = 10,
+    core: int | None = None,
+) -> dict[str, Any]:
+    """One run: closed loop, or open loop at that rate. Errors are counted in the figures, never raised."""
+    with running_load(
+        ask, seconds=seconds, connections=connections, rate=rate, requests=requests, grace=grace, core=core
+    ) as running:
+        return figures_of(running, seconds + grace)
 
 
-async def _run(port: int, path: str, body: bytes, key: str, requests: int, parallel: int) -> Load:
-    head = (
-        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-        f"authorization: Bearer {key}\r\ncontent-length: {len(body)}\r\n\r\n"
-    ).encode()
-    left = iter(range(requests))
-    times: list[float] = []
+@contextmanager
+def running_load(
+    ask: Ask,
+    *,
+    seconds: float,
+    connections: int,
+    rate: float = 0,
+    requests: int | None = None,
+    grace: float = 10,
+    core: int | None = None,
+) -> Iterator[subprocess.Popen[str]]:
+    """The same, still running: for whoever looks at the server meanwhile."""
+    options: dict[str, Any] = {
+        "port": ask.port,
+        "expect": ask.expect,
+        "seconds": seconds,
+        "connections": connections,
+        "rate": rate,
+        "grace": grace,
+        "requests": requests,
+        "chunks": ask.chunks if ask.is_stream else None,
+    }
+    arguments = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+    with tempfile.TemporaryDirectory(prefix="signalbox-load-") as folder:
+        head, body = Path(folder) / "head", Path(folder) / "body"
+        head.write_text(
+            "\r\n".join([f"POST {ask.path} HTTP/1.1", *(f"{n}: {v}" for n, v in (HEADERS | ask.headers).items())])
+        )
+        body.write_bytes(ask.body)
+        command = [*pinned(core), str(compiled("load")), "--head", str(head), "--body", str(body), *arguments]
+        with subprocess.Popen(
+            [*command, *(["--stream"] if ask.is_stream else [])], stdout=subprocess.PIPE, text=True
+        ) as running:
+            try:
+                yield running
+            finally:
+                running.kill()
 
-    async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in left:
-            began = time.perf_counter()
-            writer.write(head + body)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
-            place = answer.lower().find(b"content-length:")
-            if place < 0:
-                await reader.readuntil(b"\r\n0\r\n\r\n")
-            else:
-                await reader.readexactly(int(answer[place + 15 :].split(b"\r\n", 1)[0]))
-            times.append(time.perf_counter() - began)
-        writer.close()
 
-    began = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(parallel)))
-    seconds = time.perf_counter() - began
-    ordered = sorted(times)
-    return Load(len(times), seconds, statistics.median(times) * 1e3, ordered[int(len(ordered) * 0.99)] * 1e3)
+def figures_of(running: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
+    """What it prints when it is done, which is in so many seconds at most (and some to spare)."""
+    output, _ = running.communicate(timeout=seconds + SPARE_SECONDS)
+    if running.returncode:
+        raise RuntimeError(f"the load generator ended with {running.returncode}")
+    return dict(json.loads(output))
