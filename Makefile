@@ -48,13 +48,14 @@ fix: $(VENV)/dev.stamp ## Format and mend what can be mended by tool
 tour: $(VENV)/dev.stamp ## Take the pictures of docs/tour.md anew (needs a browser)
 	@$(BIN)/python -m tests.browser.tour
 
-bench: $(VENV)/dev.stamp ## Measure: decisions, features, recording, the whole gateway
+bench: $(VENV)/dev.stamp ## Measure: parts, and the whole beside other gateways (installs those; 25 minutes)
 	@$(BIN)/python -m benchmarks
 
 lock: ## Resolve the lock files anew from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements-dev.in -o requirements-dev.lock -c requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate tests/llmock/requirements.in -o tests/llmock/requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate benchmarks/peers/litellm/requirements.in -o benchmarks/peers/litellm/requirements.lock
 
 clean: ## Remove the environment and caches; data/ stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) benchmarks/build benchmarks/peers/litellm/env benchmarks/peers/portkey/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,33 +1,43 @@
-"""`make bench`: every benchmark in turn, or the ones named: `python -m benchmarks decide features`. Results go to benchmarks/results/."""
+"""`make bench`: every benchmark in turn, or the ones named: `python -m benchmarks decide features`. Results go to benchmarks/results/.
+
+`gateways` takes --quick (a rough answer in two minutes), --stored (report and chart of the last run, nothing measured) and --publish
+(tables and chart into docs/performance.md).
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
-import platform
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("features", "decide", "journal", "client", "gateway")
+from benchmarks import machine
+
+NAMES = ("features", "decide", "journal", "client", "snapshot", "backtest", "by_stage", "gateways")
+OPTIONS = ("--quick", "--stored", "--publish")
 RESULTS = Path(__file__).parent / "results"
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    options = [argument for argument in arguments if argument in OPTIONS]
+    names = [argument for argument in arguments if argument not in OPTIONS]
+    if unknown := [name for name in names if name not in NAMES]:
+        sys.exit(f"{unknown[0]!r} is no benchmark. There are: {', '.join(NAMES)}; options: {', '.join(OPTIONS)}.")
     RESULTS.mkdir(exist_ok=True)
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
     for name in names or NAMES:
-        if name not in NAMES:
-            sys.exit(f"{name!r} is no benchmark. There are: {', '.join(NAMES)}.")
         print(f"\n== {name}")
-        figures = importlib.import_module(f"benchmarks.{name}").measure()
+        module = importlib.import_module(f"benchmarks.{name}")
+        figures = module.measure(options) if name == "gateways" else module.measure()
         for label, value in figures.items():
-            print(f"  {label:<58} {value}")
-        record = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **machine, "figures": figures}
-        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
+            print(f"  {label:<68} {value}")
+        if name != "gateways":
+            record = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **machine.described(), "figures": figures}
+            (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
-if sys.argv[1:2] == ["soak"]:
-    # Takes its own options, and an hour: named only.
-    sys.exit(importlib.import_module("benchmarks.soak.__main__").main(sys.argv[2:]))
-main(sys.argv[1:])
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["soak"]:
+        # Takes its own options, and an hour: named only.
+        sys.exit(importlib.import_module("benchmarks.soak.__main__").main(sys.argv[2:]))
+    main(sys.argv[1:])

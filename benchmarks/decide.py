@@ -1,6 +1,6 @@
-"""Time of one decision: 50 deployments, 100 rules of which the last wins, ten constraints, `balanced`, full trace.
+"""Time of one decision by size: 10, 50, 500 deployments; 10, 100 and as many rules as a policy may have, of which the last wins; ten constraints, `balanced`, full trace.
 
-Everything is recorded as for a live request: every rule's verdict, every candidate's terms or reason.
+Everything is recorded as for a live request: every rule's verdict, every candidate's terms or reason. The sizes take turns.
 """
 
 from __future__ import annotations
@@ -8,14 +8,19 @@ from __future__ import annotations
 import gc
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 from routerapp.engine.config import parse_config
 from routerapp.engine.decide import decide
+from routerapp.engine.policy import MAX_RULES
 from routerapp.engine.types import Evidence, Features, Inputs, Live, LiveDeployment, RequestFacts
 
+# As many rules as a policy may have, at most 1,000.
+DEPLOYMENTS, RULES = (10, 50, 500), (10, 100, min(1_000, MAX_RULES))
+# 50 deployments and 100 rules.
 PROMISED_MEDIAN_US = 200
-ROUNDS = 3_000
+ROUNDS, SECONDS_EACH = 5, 0.25
 NOW_MS = 1_760_000_000_000
 
 
@@ -48,7 +53,7 @@ def config_document(deployments: int = 50, rules: int = 100) -> dict[str, Any]:
     return {
         "schema": 1,
         "default_policy": "bench",
-        "policies": {"bench": {"live": 1, "versions": {"1": policy_document(list(models), rules)}}},
+        "policies": {"bench": {"live": 1, "versions": {"1": policy_document(list(models), rules, deployments)}}},
         "models": models,
         "deployments": places,
         "callers": {"team-key": {"team": "support", "constraints": {"regions": ["eu", "us"]}}},
@@ -56,7 +61,7 @@ def config_document(deployments: int = 50, rules: int = 100) -> dict[str, Any]:
     }
 
 
-def policy_document(models: list[str], rules: int) -> dict[str, Any]:
+def policy_document(models: list[str], rules: int, deployments: int = 50) -> dict[str, Any]:
     """Ten constraints; only the last rule matches."""
     return {
         "schema": 1,
@@ -67,7 +72,7 @@ def policy_document(models: list[str], rules: int) -> dict[str, Any]:
             "residency": ["de"],
             "providers": [f"provider-{i}" for i in range(5)],
             "models": models,
-            "exclude": ["deployment:deployment-49"],
+            "exclude": [f"deployment:deployment-{deployments - 1:02}"],
             "max_cost_usd": "0.05",
             "max_input_usd_per_mtok": "10",
             "max_output_usd_per_mtok": "40",
@@ -95,7 +100,7 @@ def _rule(number: int, *, is_last: bool) -> dict[str, Any]:
     }
 
 
-def situation() -> tuple[Inputs, Live]:
+def situation(deployments: int = 50) -> tuple[Inputs, Live]:
     features = Features(
         prompt_tokens=700, task="code", task_confidence=0.9, complexity=0.63, language="en", has_code=True
     )
@@ -103,31 +108,44 @@ def situation() -> tuple[Inputs, Live]:
         key="team-key", team="support", tags=("web",), metadata={"app": "desk"}, stream=True, unit="ab12"
     )
     states = {
-        f"deployment-{i:02}": LiveDeployment(i % 7, 200.0 + 13 * i, 50, 0.99, 50, requests_left=500) for i in range(50)
+        f"deployment-{i:02}": LiveDeployment(i % 7, 200.0 + 13 * i, 50, 0.99, 50, requests_left=500)
+        for i in range(deployments)
     }
     return Inputs(features, facts), Live(states, {}, 10**12)
 
 
 def measure() -> dict[str, Any]:
     """Median and 99th percentile of decide(), in microseconds, with the collector on."""
-    config = parse_config(config_document())
-    policy = config.live_policy("bench")
-    inputs, live = situation()
-    evidence = Evidence(token_correction={"model-1": 1.1}, expected_output_tokens={"*|*": 350.0})
-    decision, _ = decide(policy, config, evidence, inputs, live, 1, NOW_MS)
-    samples: list[float] = []
+    sizes = [(deployments, rules) for deployments in DEPLOYMENTS for rules in RULES]
+    deciders = {size: _decider(*size) for size in sizes}
+    samples: dict[tuple[int, int], list[float]] = {size: [] for size in sizes}
     gc.collect()
     gc.freeze()
-    for seed in range(ROUNDS):
-        began = time.perf_counter_ns()
-        decide(policy, config, evidence, inputs, live, seed, NOW_MS + seed)
-        samples.append((time.perf_counter_ns() - began) / 1_000)
+    for number in range(ROUNDS):
+        for size, decide_once in deciders.items():
+            ends = time.perf_counter() + SECONDS_EACH
+            while (began := time.perf_counter()) < ends:
+                decide_once(len(samples[size]))
+                if number:
+                    samples[size].append((time.perf_counter() - began) * 1e6)
     gc.unfreeze()
-    eligible = sum(candidate.eligible for candidate in decision.candidates)
-    return {
-        f"decide, {len(decision.candidates)} candidates ({eligible} eligible), 100 rules, median µs": round(
-            statistics.median(samples), 1
-        ),
-        "decide, 99th percentile µs": round(statistics.quantiles(samples, n=100)[98], 1),
-        "decide, promised median µs": PROMISED_MEDIAN_US,
-    }
+    figures: dict[str, Any] = {}
+    for (deployments, rules), times in samples.items():
+        middle, late = statistics.median(times), statistics.quantiles(times, n=100)[98]
+        figures[f"decide, {deployments} deployments, {rules:,} rules, median / p99 µs"] = f"{middle:,.1f} / {late:,.1f}"
+    base = statistics.median(samples[50, 10])
+    figures["100 rules against 10, 50 deployments"] = round(statistics.median(samples[50, 100]) / base, 2)
+    figures[f"{RULES[-1]:,} rules against 10, 50 deployments"] = round(
+        statistics.median(samples[50, RULES[-1]]) / base, 2
+    )
+    return {**figures, "promised median with 50 deployments and 100 rules, µs": PROMISED_MEDIAN_US}
+
+
+def _decider(deployments: int, rules: int) -> Callable[[int], object]:
+    config = parse_config(config_document(deployments, rules))
+    policy = config.live_policy("bench")
+    inputs, live = situation(deployments)
+    evidence = Evidence(token_correction={"model-1": 1.1}, expected_output_tokens={"*|*": 350.0})
+    decision, _ = decide(policy, config, evidence, inputs, live, 1, NOW_MS)
+    assert decision.outcome == "routed" and decision.rule == f"r{rules - 1}", decision.outcome
+    return lambda seed: decide(policy, config, evidence, inputs, live, seed, NOW_MS + seed)

@@ -5,39 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
+from benchmarks.scratch import measured_in_scratch, run_in_scratch
 
 REQUESTS = 20_000
 DURABLE_REQUESTS = 2_000
 
 
 def measure() -> dict[str, Any]:
-    """In a process of its own: Django reads its settings once, and this needs a data folder that is thrown away."""
-    with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as folder:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
-        environment = {**kept, "SIGNALBOX_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "routerapp.settings"}
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.journal", folder], env=environment, capture_output=True, check=True
-        )
-    figures: dict[str, Any] = orjson.loads(done.stdout.splitlines()[-1])
-    return figures
+    return measured_in_scratch("journal")
 
 
 def main(folder: Path) -> dict[str, Any]:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0, skip_checks=True)
     from routerapp.store.drain import Drainer
     from routerapp.store.overview import overview
     from routerapp.store.reports import Range
@@ -157,4 +140,4 @@ async def _requests(folder: Path, parallel: int, is_synced: bool) -> _Written:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(orjson.dumps(main(Path(sys.argv[1]))) + b"\n")
+    run_in_scratch(main)

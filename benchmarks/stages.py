@@ -1,7 +1,7 @@
 """Where the gateway's time goes: the product's own functions with a watch around each, called through ASGI in one process.
 
-The upstream is the mock of benchmarks/upstream.py, so the client is real; the server's share is missing, benchmarks.gateway measures it
-from outside. CPU time of the thread, mean per request, stages in the order they run: what a stage costs with the caches as the stage
+The upstream is the mock, so the HTTP client is real; the server's share is missing, benchmarks.gateways measures it from outside.
+CPU time of the thread, mean per request, stages in the order they run: what a stage costs with the caches as the stage
 before it left them, which is up to three times of what it costs when nothing but it is repeated. Prints one JSON line.
 """
 
@@ -25,7 +25,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 
-from benchmarks.gateway import a_body  # noqa: E402
+from benchmarks.bodies import a_body  # noqa: E402
 from routerapp.gateway import chat  # noqa: E402
 from routerapp.gateway.app import Gateway  # noqa: E402
 from routerapp.providers import openai  # noqa: E402
