@@ -25,7 +25,7 @@ def _figures(name: str, read: dict[str, Any], run: dict[str, Any]) -> dict[str, 
     figures: dict[str, Any] = {"label": read["label"], **_throughput(read["rounds"]), **_cpu(read)}
     if name != "direct":
         figures |= _added(read["rounds"], direct)
-    return figures | _streams(read["rounds"], direct, figures.get("cpu_us")) | _memory(read)
+    return figures | _streams(read, direct, figures.get("cpu_us")) | _memory(read)
 
 
 def _throughput(rounds: Rounds) -> dict[str, Any]:
@@ -34,28 +34,29 @@ def _throughput(rounds: Rounds) -> dict[str, Any]:
 
 
 def _cpu(read: dict[str, Any]) -> dict[str, Any]:
-    """CPU a request in µs: unsaturated at half of its saturation, at the rate all share, 50 KB; as is, and with the tree's."""
+    """CPU a request in µs, without what doing nothing costs: at half of its saturation (and 50 KB), saturated, at the rate all share."""
     rounds, idle = read["rounds"], read.get("idle_us_per_second")
     if idle is None:
         return {}
     shared = [one["low"] for one in rounds if "low" in one]
     drained = [one["half"] for one in rounds if "half" in one]
+    saturated = [one["saturation"] for one in rounds if "saturation" in one]
     return {
         "rate": _middle([one["rate"] for one in drained]),
-        "cpu_us": _middle([_a_request(one) for one in drained]),
-        "tree_cpu_us": _middle([_a_request(one, "cpu_with_draining", "tree", idle["tree"]) for one in drained]),
-        "saturated_cpu_us": _middle([_a_request(one["saturation"]) for one in rounds if "saturation" in one]),
+        "cpu_us": _middle([_a_request(one, idle) for one in drained]),
+        "tree_cpu_us": _middle([_a_request(one, idle, "cpu_with_draining", "tree") for one in drained]),
+        "saturated_cpu_us": _middle([_a_request(one, idle) for one in saturated]),
         "shared_rate": _middle([one["rate"] for one in shared]),
-        "shared_rate_cpu_us": _middle([_a_request(one, idle=idle["worker"]) for one in shared]),
-        "cpu_50kb_us": _middle([_a_request(one["50 KB"]) for one in rounds if "50 KB" in one]),
+        "shared_rate_cpu_us": _middle([_a_request(one, idle) for one in shared]),
+        "cpu_50kb_us": _middle([_a_request(one["50 KB"], idle) for one in rounds if "50 KB" in one]),
         "idle_worker_us": round(idle["worker"]),
         "idle_tree_us": round(idle["tree"]),
     }
 
 
-def _a_request(run: dict[str, Any], meter: str = "cpu", who: str = "worker", idle: float = 0) -> float:
+def _a_request(run: dict[str, Any], idle: dict[str, float], meter: str = "cpu", who: str = "worker") -> float:
     spent = run[meter]
-    return float((spent[f"{who}_us"] - idle * spent["seconds"]) / max(run["answers"], 1))
+    return float((spent[f"{who}_us"] - idle[who] * spent["seconds"]) / max(run["answers"], 1))
 
 
 def _added(rounds: Rounds, direct: Rounds) -> dict[str, Any]:
@@ -76,8 +77,9 @@ def _in_flight(run: dict[str, Any]) -> float:
     return float(run["rate"] * run["latency_us"]["mean"] / 1e6)
 
 
-def _streams(rounds: Rounds, direct: Rounds, plain_us: float | None) -> dict[str, Any]:
+def _streams(read: dict[str, Any], direct: Rounds, plain_us: float | None) -> dict[str, Any]:
     """Of the largest number of streams that was measured."""
+    rounds, idle = read["rounds"], read.get("idle_us_per_second", {"worker": 0})
     numbers = {number for one in rounds for number in one.get("streams", {})}
     if not numbers:
         return {}
@@ -87,7 +89,7 @@ def _streams(rounds: Rounds, direct: Rounds, plain_us: float | None) -> dict[str
     if not runs:
         return {"streams": int(number)}
     chunks = runs[0]["chunks_each"]
-    whole = _middle([_a_request(one) for one in runs])
+    whole = _middle([_a_request(one, idle) for one in runs])
     figures = {
         "streams": int(number),
         "cpu_whole_stream_us": whole,

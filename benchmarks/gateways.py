@@ -87,12 +87,12 @@ class Run:
             return {"saturation": parts.saturation(started, plan, core)}
         if subject.kind == "direct":
             return {"saturation": parts.saturation(started, plan, core), **self._seen_by_callers(started)}
-        read: dict[str, Any] = {"half": parts.recorded(started, half, plan.seconds, core)}
+        read: dict[str, Any] = {"half": parts.recorded(started, half, plan, core)}
         if subject in ITEMS:
             return read
         read["saturation"] = parts.saturation(started, plan, core)
         parts.wait_until_quiet(started)
-        read["50 KB"] = parts.at_rate(started, "50 KB", half / 3, plan.seconds, core)
+        read["50 KB"] = parts.at_rate(started, "50 KB", half / 3, plan, core)
         return {**read, **self._seen_by_callers(started)} if subject.name in COMPARED else read
 
     def _seen_by_callers(self, started: Started) -> dict[str, Any]:
@@ -102,8 +102,8 @@ class Run:
         hundred = parts.HUNDRED_RATE if is_direct else parts.hundred_rate(self.saturated[started.subject.name])
         numbers = {one.streams for one in SUBJECTS} if is_direct else {started.subject.streams}
         return {
-            "low": parts.at_rate(started, "2 KB", rate, plan.low_requests / rate, core),
-            "hundred": parts.hundred_in_flight(started, self.mock, hundred, plan.seconds, core),
+            "low": parts.at_rate(started, "2 KB", rate, plan, core),
+            "hundred": parts.hundred_in_flight(started, self.mock, hundred, plan, core),
             "streams": {
                 str(number): parts.streams(started, self.mock, plan, number, core) for number in sorted(numbers)
             },

@@ -22,7 +22,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("CPU per request, µs (2 KB, half of own saturation)", "cpu_us", 0),
     ("– all processes of the product, recording carried into the database", "tree_cpu_us", 0),
     ("– at saturation", "saturated_cpu_us", 0),
-    ("– at the one rate all can hold, idle cost taken off", "shared_rate_cpu_us", 0),
+    ("– at the one rate all can hold", "shared_rate_cpu_us", 0),
     ("CPU per request, µs (50 KB)", "cpu_50kb_us", 0),
     ("CPU per streamed chunk, µs (stream − plain, ÷ 200)", "cpu_chunk_us", 1),
     ("CPU of a stream ÷ 200 chunks, µs", "cpu_stream_by_chunk_us", 1),
@@ -36,7 +36,8 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("– all processes, MiB (proportional)", "tree_pss_mib", 0),
     ("memory of an open stream, KiB", "kib_per_open_stream", 1),
     ("– streams held open", "most_open_streams", 0),
-    ("idle: CPU per second, µs, workers", "idle_worker_us", 0),
+    ("doing nothing, µs of CPU a second (taken off above)", "idle_worker_us", 0),
+    ("– all processes", "idle_tree_us", 0),
 )
 GROUPS = {
     "low_added": ("low_added_p50_ms", "low_added_p95_ms", "low_added_p99_ms"),

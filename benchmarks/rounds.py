@@ -27,15 +27,21 @@ class Plan:
 
     rounds: int
     seconds: float
-    low_requests: int
+    least_requests: int
     stream_seconds: float
     hold_seconds: float
     settle_seconds: float = 0.6
     is_whole: bool = True
 
+    def seconds_at(self, rate: float) -> float:
+        """Long enough for a figure to rest on some requests, also of a slow subject."""
+        return max(self.seconds, self.least_requests / rate)
 
-FULL = Plan(rounds=5, seconds=4, low_requests=150, stream_seconds=6, hold_seconds=20)
-QUICK = Plan(rounds=2, seconds=1, low_requests=25, stream_seconds=2, hold_seconds=6, settle_seconds=0.3, is_whole=False)
+
+FULL = Plan(rounds=5, seconds=4, least_requests=150, stream_seconds=6, hold_seconds=20)
+QUICK = Plan(
+    rounds=2, seconds=1, least_requests=40, stream_seconds=2, hold_seconds=6, settle_seconds=0.3, is_whole=False
+)
 
 
 @contextmanager
@@ -105,17 +111,17 @@ def saturation(started: Started, plan: Plan, core: int | None) -> dict[str, Any]
     return {**figures, "cpu": meter.read()}
 
 
-def at_rate(started: Started, kind: str, rate: float, seconds: float, core: int | None) -> dict[str, Any]:
+def at_rate(started: Started, kind: str, rate: float, plan: Plan, core: int | None) -> dict[str, Any]:
     """Open loop; the CPU of the workers and the tree while the load ran."""
     meter = Meter(started)
-    figures = run_load(started.ask(kind), seconds=seconds, connections=MANY, rate=rate, core=core)
+    figures = run_load(started.ask(kind), seconds=plan.seconds_at(rate), connections=MANY, rate=rate, core=core)
     return {**figures, "rate": rate, "cpu": meter.read()}
 
 
-def recorded(started: Started, rate: float, seconds: float, core: int | None) -> dict[str, Any]:
+def recorded(started: Started, rate: float, plan: Plan, core: int | None) -> dict[str, Any]:
     """As at_rate, and then until all that was recorded is carried away: what the rest of the product costs a request."""
     meter = Meter(started)
-    figures = at_rate(started, "2 KB", rate, seconds, core)
+    figures = at_rate(started, "2 KB", rate, plan, core)
     wait_until_quiet(started)
     return {**figures, "cpu_with_draining": meter.read()}
 
@@ -130,10 +136,10 @@ def streams(started: Started, mock: Mock, plan: Plan, number: int, core: int | N
     return {**figures, "streams": number, "chunks_each": CHUNKS, "cpu": spent}
 
 
-def hundred_in_flight(started: Started, mock: Mock, rate: float, seconds: float, core: int | None) -> dict[str, Any]:
+def hundred_in_flight(started: Started, mock: Mock, rate: float, plan: Plan, core: int | None) -> dict[str, Any]:
     """Open loop against an upstream that takes 50 ms."""
     mock.behave(head_ms=HEAD_MS)
-    figures = at_rate(started, "2 KB", rate, seconds, core)
+    figures = at_rate(started, "2 KB", rate, plan, core)
     mock.behave()
     return figures
 

@@ -32,7 +32,7 @@ def load(
         "latency_us": times,
         "first_token_us": times,
         "chunk_delay_us": times,
-        "cpu": {"worker_us": cpu * answers, "tree_us": 2 * cpu * answers, "seconds": 1},
+        "cpu": {"worker_us": cpu * answers + 1_000, "tree_us": 2 * cpu * answers + 100, "seconds": 1},
         **more,
     }
 
@@ -40,7 +40,7 @@ def load(
 def gateway(label: str, *, cpu: float, slow: float, streams: str = "32", **more: Any) -> dict[str, Any]:
     """A subject that takes so much CPU a request and so many microseconds longer than the mock."""
     half = load(p50=slow, cpu=cpu)
-    half["cpu_with_draining"] = {"worker_us": cpu * 1_000, "tree_us": 3 * cpu * 1_000 + 500, "seconds": 5}
+    half["cpu_with_draining"] = {"worker_us": cpu * 1_000 + 5_000, "tree_us": 3 * cpu * 1_000 + 500, "seconds": 5}
     each = {
         "half": half,
         "saturation": load(p50=slow, cpu=cpu),
@@ -126,11 +126,11 @@ def test_a_chunk_costs_what_a_stream_costs_beyond_a_plain_request(run: dict[str,
     assert ours["kib_per_open_stream"] == 20
 
 
-def test_doing_nothing_is_taken_off_where_the_rate_is_low(run: dict[str, Any]) -> None:
+def test_what_doing_nothing_costs_is_taken_off(run: dict[str, Any]) -> None:
     ours = compare(run)["subjects"]["signalbox"]
 
-    assert ours["shared_rate_cpu_us"] == 150
-    assert ours["tree_cpu_us"] == 450
+    assert (ours["cpu_us"], ours["shared_rate_cpu_us"], ours["tree_cpu_us"]) == (150, 151, 450)
+    assert ours["idle_worker_us"] == 1_000
 
 
 def test_bars_pass_miss_or_were_not_measured(run: dict[str, Any]) -> None:
