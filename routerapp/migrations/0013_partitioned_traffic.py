@@ -75,6 +75,6 @@ def _made_with(schema_editor, clause):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("routerapp", "0011_cache_writes")]
+    dependencies = [("routerapp", "0012_exact_limits")]
 
     operations = [migrations.RunPython(partition, unite)]
