@@ -158,6 +158,9 @@ class Upstream(Protocol):
     async def read(self, limit: int) -> bytes:
         """The whole body; raises AnswerTooLarge past limit, StreamBroken when it is cut."""
 
+    def whole(self) -> bytes | None:
+        """The whole body, where nobody has read of it and all of it is here; None where there is something to wait for."""
+
     def chunks(self) -> AsyncIterator[bytes]:
         """Body bytes as they come; nothing is read ahead of the consumer beyond one small buffer."""
 

@@ -95,6 +95,9 @@ class SimulatedUpstream:
             raise AnswerTooLarge(f"The answer is larger than {limit} bytes.")
         return body
 
+    def whole(self) -> None:
+        """Its bytes take the time they were made to take."""
+
     async def chunks(self) -> AsyncIterator[bytes]:
         if self.headers["content-type"] != "text/event-stream":
             yield self._whole_body()

@@ -89,6 +89,11 @@ class Exchange:
 
     async def _read_body(self, limit: int) -> bytes:
         """A broken upstream's error body is read only as far as it can matter."""
+        body = self.upstream.whole()
+        if body is not None:
+            if len(body) > limit and self.is_ok:
+                raise AnswerTooLarge(f"The answer is larger than {limit} bytes.")
+            return body if self._concealer is None else self._concealer.packet(body) + self._concealer.rest()
         parts, size = [], 0
         while (packet := await self.next_packet()) is not None:
             parts.append(packet)

@@ -51,6 +51,7 @@ class Recording:
         self._recent: RecentRequest | None = None
         self._baseline: Price | None = None
         self._is_unrecorded = False
+        self._answered: AttemptEnd | None = None
 
     def begin(self, prepared: Prepared | None) -> None:
         """Written before the first upstream byte. Raises Refused 503 when there is no room for records."""
@@ -187,7 +188,11 @@ class Recording:
             self._recent.attempts.append(attempt)
         self.admission.note(attempt)
         self.runtime.metrics.attempt_ended(attempt)
-        self._append(attempt)
+        if attempt.status == "ok" and self._answered is None:
+            # The end follows in the same turn of the event loop: one write for both.
+            self._answered = attempt
+        else:
+            self._append(attempt)
 
     def _baseline_cost(self, outcome: Outcome | None) -> int | None:
         """The baseline's price on what the answer used; failed attempts would not have been made there."""
@@ -237,10 +242,14 @@ class Recording:
 
     def _append(self, record: AttemptEnd | End) -> None:
         """A record that finds no room is counted and lost: the answer itself is worth more than its row."""
+        answered, self._answered = self._answered, None
         if self._is_unrecorded:
             return
         try:
-            self.runtime.journal.append(record)
+            if answered is None:
+                self.runtime.journal.append(record)
+            else:
+                self.runtime.journal.append(answered, record)
         except JournalFull:
             self.runtime.metrics.record_lost()
 

@@ -1,4 +1,4 @@
-"""The writing half of the spool: one append-only series of segments per worker boot, one write() per record.
+"""The writing half of the spool: one append-only series of segments per worker boot, one write() for what is appended together.
 
 What append() returned from survives kill -9 of this process (the kernel has it); what durable() returned True for survives a power
 cut. It never reads or touches the database.
@@ -95,9 +95,11 @@ class Journal:
         """A sync failed, and none has succeeded since."""
         return self._segments is not None and self._segments.has_failed
 
-    def append(self, record: Record) -> None:
-        """Write one record with one write(). Raises JournalFull when not even the reserve has room."""
-        data = frame(encode_record(record))
+    def append(self, *records: Record) -> None:
+        """Write records, all or none, with one write(). Raises JournalFull when not even the reserve has room."""
+        data = frame(encode_record(records[0]))
+        for record in records[1:]:
+            data += frame(encode_record(record))
         with self._mutex:
             if not self._try_append(data):
                 self._free_reserve()

@@ -146,6 +146,9 @@ class ScriptedUpstream:
     async def read(self, limit: int) -> bytes:
         return b"".join([packet async for packet in self.chunks()])
 
+    def whole(self) -> None:
+        return None
+
     async def chunks(self) -> AsyncIterator[bytes]:
         for packet in self._packets:
             if isinstance(packet, Exception):

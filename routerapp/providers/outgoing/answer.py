@@ -32,6 +32,7 @@ class HttpAnswer:
     __slots__ = (
         "_error",
         "_inflater",
+        "_is_begun",
         "_is_ended",
         "_loop",
         "_source",
@@ -54,6 +55,7 @@ class HttpAnswer:
         self._waiter: asyncio.Future[None] | None = None
         self._error: ProviderError | None = None
         self._is_ended = False
+        self._is_begun = False
         self._inflater: Inflater | None = None
 
     def end(self) -> None:
@@ -90,6 +92,12 @@ class HttpAnswer:
                 raise AnswerTooLarge(f"The answer is larger than {limit} bytes.", http_status=self.status)
         return b"".join(parts)
 
+    def whole(self) -> bytes | None:
+        if not self._is_ended or self._inflater is not None or self._is_begun:
+            return None
+        self._is_begun = True
+        return self._take()
+
     def chunks(self) -> AsyncIterator[bytes]:
         return self
 
@@ -99,6 +107,7 @@ class HttpAnswer:
     async def __anext__(self) -> bytes:
         if self._inflater is not None:
             return await self._next_inflated(self._inflater)
+        self._is_begun = True
         while not self.parts:
             self._check()
             await self._news()
