@@ -124,3 +124,19 @@ def test_what_an_end_user_spent_this_month_stands_beside_its_limits() -> None:
 
     assert (spend["month_usd"], spend["requests"], spend["unpriced"]) == ("0.000000005", 2, 1)
     assert spend["day_held_usd"] is None
+
+
+def test_exact_limits_are_in_the_configuration_only_where_they_are_exact() -> None:
+    call = calls_as("admin")
+    call("POST", "teams", {"slug": "core", "name": "Core", "max_parallel": 4})
+    before = load_snapshot().config
+    refused = call("PATCH", "teams/core", {"is_exact": "perhaps"})
+    edited = call("PATCH", "teams/core", {"is_exact": True})
+    exact = load_snapshot().config
+    call("PATCH", "teams/core", {"is_exact": False})
+
+    assert error_of(refused)["details"][0]["path"] == "is_exact"
+    assert (edited.status_code, edited.json()["is_exact"]) == (200, True)
+    assert exact.teams["core"].is_exact
+    # Documents of configurations without it are what they were before it could be said.
+    assert load_snapshot().config.revision == before.revision != exact.revision

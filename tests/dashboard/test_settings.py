@@ -9,6 +9,12 @@ from routerapp.serving.installation_settings import read_settings
 from tests.factories import a_document, a_policy, a_request, a_snapshot
 
 pytestmark = pytest.mark.django_db
+RUNNING = {
+    "when_spool_is_full": "serve",
+    "max_snapshot_age_seconds": 60,
+    "exact_limits_alone": "refuse",
+    "unpriced_under_budget": "refuse",
+}
 DAYS = {
     "requests": 200,
     "inputs": 20,
@@ -58,12 +64,12 @@ def test_retention_is_saved_as_what_differs_and_shows_who_did_it(admin):
         ("recording", {"keep": "redacted", "days": 10**6}, "days"),
         (
             "running",
-            {"when_spool_is_full": "x", "max_snapshot_age_seconds": 60, "unpriced_under_budget": "refuse"},
+            RUNNING | {"when_spool_is_full": "x"},
             "when_spool_is_full",
         ),
         (
             "running",
-            {"when_spool_is_full": "serve", "max_snapshot_age_seconds": 1, "unpriced_under_budget": "refuse"},
+            RUNNING | {"max_snapshot_age_seconds": 1},
             "max_snapshot_age_seconds",
         ),
     ],
@@ -84,7 +90,7 @@ def test_a_change_reaches_workers_with_the_next_snapshot(admin):
     save(
         admin,
         "running",
-        {"when_spool_is_full": "serve", "max_snapshot_age_seconds": 60, "unpriced_under_budget": "allow"},
+        RUNNING | {"unpriced_under_budget": "allow"},
     )
     snapshot = a_snapshot()
 

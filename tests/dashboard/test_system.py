@@ -65,6 +65,27 @@ def test_a_silent_process_and_an_old_configuration_show(admin):
     assert lines["0001-abc"].state == "alive"
 
 
+def test_processes_that_share_say_how_and_one_that_goes_on_alone_why(admin):
+    together = {
+        "place": "valkey:6379",
+        "is_alone": False,
+        "problem": "",
+        "processes": 2,
+        "exchange_us": 900,
+        "waits": 7,
+    }
+    a_worker(shared=together)
+    alone = together | {"is_alone": True, "problem": "no answer within 100 ms <b>"}
+    report_worker("0002-def", "", 7, {"in_flight": 0, "shared": alone})
+    text = admin.get("/system/").text
+
+    assert "Shared limits and live state" in text and "valkey:6379" in text
+    assert "goes on alone" in text and "no answer within 100 ms &lt;b&gt;" in text
+    a_worker()
+    WorkerReport.objects.filter(worker="0002-def").delete()
+    assert "Shared limits" not in admin.get("/system/").text
+
+
 def test_what_a_worker_says_of_itself_is_only_text(admin):
     a_worker(deployments={"<img src=x onerror=alert(1)>": {"breaker": "<script>"}}, in_flight=None, spool_bytes=None)
     text = admin.get("/system/").text
