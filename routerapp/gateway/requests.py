@@ -81,13 +81,22 @@ def _messages(fields: Mapping[str, msgspec.Raw]) -> tuple[dict[str, Any], ...]:
         raise malformed(error, "messages") from None
     if not 0 < len(messages) <= MAX_MESSAGES:
         raise bad_request("invalid_value", f"messages must hold 1 to {MAX_MESSAGES:,} messages.", "messages")
-    for message in messages:
-        if type(message.get("role")) is not str or type(message.get("content")) is not str or not message["role"]:
-            # Looked at one by one only where a message is more than a role and a text.
-            for index, one in enumerate(messages):
-                _check_message(index, one)
-            break
+    if not _are_plain(messages):
+        for index, message in enumerate(messages):
+            _check_message(index, message)
     return tuple(messages)
+
+
+def _are_plain(messages: list[dict[str, Any]]) -> bool:
+    """Whether each is a role and a text; anything else is looked at one by one."""
+    try:
+        for message in messages:
+            role = message["role"]
+            if type(message["content"]) is not str or type(role) is not str or not role:
+                return False
+    except KeyError:
+        return False
+    return True
 
 
 def _check_message(index: int, message: dict[str, Any]) -> None:
