@@ -81,14 +81,21 @@ class Recording:
         # The ring is for decisions; content in it would be up to a quarter of a megabyte a request.
         self._recent = self.runtime.recent.add(replace(begin, chat_body=None) if begin.chat_body else begin)
 
-    async def begun(self) -> None:
-        """Where records have to survive a power cut: waits until begin does, before anything is sent. Raises Refused 503."""
+    async def begun(self, prepared: Prepared) -> None:
+        """Where records have to survive a power cut: waits until begin does, before anything is sent. Raises Refused 503.
+
+        The decision's effects are applied before it waits, and taken back when nothing will be sent.
+        """
+        live = self.runtime.live
+        live.apply(prepared.effects)
         try:
             is_safe = await self.runtime.journal.durable()
         except BaseException:
+            live.release(prepared.effects)
             self.end("cancelled", CLIENT_CLOSED, "client_closed")
             raise
         if not is_safe and self._refuses_when_full:
+            live.release(prepared.effects)
             raise spool_full()
 
     def job(self, prepared: Prepared) -> PlanJob:

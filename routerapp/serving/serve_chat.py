@@ -46,7 +46,7 @@ async def serve_chat(runtime: Runtime, chat: Chat, caller: CallerFacts, origin: 
             recording.admission.take(prepared)
         recording.begin(prepared)
         if runtime.journal.syncs is not None and (recording.uses is None or recording.uses.stored is None):
-            await recording.begun()
+            await recording.begun(prepared)
     except Refused as refused:
         recording.admission.explain(refused, prepared)
         recording.refuse(refused, prepared)
@@ -60,7 +60,8 @@ async def serve_chat(runtime: Runtime, chat: Chat, caller: CallerFacts, origin: 
         if runtime.journal.syncs is not None:
             await runtime.journal.durable()
         return served
-    runtime.live.apply(prepared.effects)
+    if runtime.journal.syncs is None:
+        runtime.live.apply(prepared.effects)
     return await (open_stream if chat.is_streaming else _plain)(recording, prepared, chat)
 
 

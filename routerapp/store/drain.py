@@ -71,6 +71,7 @@ class Drainer:
         self._monotonic = monotonic
         self._on_transaction = on_transaction
         self._boots: dict[str, _Boot] = {}
+        self._outage = Outage(monotonic)
         self._is_stopping: Callable[[], bool] = lambda: False
         is_server = connections[database].vendor != "sqlite"
         self._ceiling = MOST_ROWS_TO_SERVER if is_server else MOST_ROWS
@@ -108,21 +109,19 @@ class Drainer:
         on_round hears after each poll how many entries it committed.
         """
         stop = stop or threading.Event()
-        pause, outage = SHORTEST_PAUSE_SECONDS, Outage(self._monotonic)
+        pause = SHORTEST_PAUSE_SECONDS
         while not stop.is_set():
             try:
                 committed = self.drain_once(stop.is_set)
             except (DatabaseError, InterfaceError) as error:
                 self._drop_connection()
-                stop.wait(outage.failed(error))
+                stop.wait(self._outage.failed(error))
                 continue
             except OSError as error:
                 # What was read and not written is read again from where the database says.
                 self._forget_boots()
-                stop.wait(outage.failed(error))
+                stop.wait(self._outage.failed(error))
                 continue
-            if committed:
-                outage.over(committed)
             on_round(committed)
             pause = SHORTEST_PAUSE_SECONDS if committed else min(2 * pause, LONGEST_PAUSE_SECONDS)
             stop.wait(pause)
@@ -205,6 +204,7 @@ class Drainer:
         started = self._monotonic()
         ingest(rows, boot.name, position, self._database)
         took = self._monotonic() - started
+        self._outage.over()
         if took > self._longest_seconds:
             self._most_rows = max(FEWEST_ROWS, self._most_rows // 2)
         elif took < self._longest_seconds / 2:

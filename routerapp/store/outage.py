@@ -32,15 +32,11 @@ class Outage:
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         return pause
 
-    def over(self, committed: int) -> None:
-        """Something worked."""
+    def over(self) -> None:
+        """A transaction was committed."""
         self._pause = SHORTEST_PAUSE_SECONDS
         if self._since is not None:
-            log.warning(
-                "Records are written to the database again after %s; %d were.",
-                _words(self._monotonic() - self._since),
-                committed,
-            )
+            log.warning("Records are written to the database again, after %s.", _words(self._monotonic() - self._since))
             self._since = None
 
 

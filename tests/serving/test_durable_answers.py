@@ -70,6 +70,11 @@ def on_disk(runtime, disk: Disk) -> list[object]:
     return found
 
 
+def in_flight(runtime) -> int:
+    deployments = runtime.live.view(runtime.clock.now_ms()).deployments
+    return sum(one.in_flight for one in deployments.values())
+
+
 async def test_begin_is_on_the_disk_before_the_upstream_and_end_before_the_answer(runtime, disk):
     served = await serve_chat(runtime, a_chat(), CALLER)
 
@@ -105,6 +110,7 @@ async def test_a_disk_that_fails_refuses_before_anything_is_sent(runtime, disk):
 
     assert (caught.value.status, caught.value.code) == (503, "spool_full")
     assert runtime.transport.seen == []
+    assert in_flight(runtime) == 0
     assert [type(one) for one in journal_of(runtime)] == [Begin, End]
     assert runtime.metrics.unrecorded == 1
 
@@ -113,12 +119,14 @@ async def test_a_caller_who_leaves_while_the_disk_works_leaves_a_closed_record(r
     asking = asyncio.create_task(serve_chat(runtime, a_chat(), CALLER))
     while not journal_of(runtime):
         await asyncio.sleep(0)
+    assert in_flight(runtime) == 1
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
 
     assert [type(one) for one in journal_of(runtime)] == [Begin, End]
     assert journal_of(runtime)[-1].status == "cancelled"
+    assert in_flight(runtime) == 0
 
 
 async def test_what_is_served_without_room_leaves_no_half_record_and_is_counted(tmp_path):
