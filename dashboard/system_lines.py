@@ -189,8 +189,8 @@ def _process(worker: Worker, serial: int) -> ProcessLine:
 
 
 def _name(worker: Worker) -> str:
-    name, slot = ROLES.get(worker.role, worker.role), worker.state.get("slot")
-    return f"{name} {slot}" if isinstance(slot, int) else name
+    name = ROLES.get(worker.role, worker.role)
+    return f"{name} {worker.state.get('slot')}" if worker.state.get("workers", 1) > 1 else name
 
 
 def _doing(worker: Worker) -> str:

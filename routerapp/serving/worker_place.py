@@ -41,6 +41,7 @@ def identity(place: WorkerPlace | None, port: int) -> dict[str, Any]:
         "pid": os.getpid(),
         "slot": place.slot,
         "generation": place.generation,
+        "workers": place.workers,
         "node": f"{socket.gethostname()}:{port}",
         "started_ms": time.time_ns() // 1_000_000,
     }

@@ -192,7 +192,13 @@ def test_sizes_read_well(number, words):
 
 def several(*states):
     for slot, state in enumerate(states):
-        said = {"slot": slot, "generation": 1, "node": "host:8000", "pid": os.getpid(), "started_ms": 1_795_000_000_000}
+        said = {
+            "slot": slot,
+            "workers": len(states),
+            "node": "host:8000",
+            "pid": os.getpid(),
+            "started_ms": 1_795_000_000_000,
+        }
         report_worker(f"000{slot}-abc", "9f3c" * 16, 7, {"in_flight": slot} | said | state)
 
 

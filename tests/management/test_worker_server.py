@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from routerapp.gateway.protocol import GatewayProtocol
 from routerapp.management.connection_table import ConnectionTable
 from routerapp.management.worker_server import WorkerServer
 
@@ -79,7 +80,9 @@ class Client:
 class Worker:
     def __init__(self, listener: socket.socket, table: ConnectionTable, place: int, drain_seconds: int) -> None:
         self.application = Application(str(place).encode())
-        config = uvicorn.Config(self.application, lifespan="off", log_config=None, access_log=False)
+        config = uvicorn.Config(
+            self.application, http=GatewayProtocol, lifespan="off", log_config=None, access_log=False
+        )
         self.server = WorkerServer(config, listener.dup(), drain_seconds=drain_seconds, table=table, place=place)
         self.task = asyncio.create_task(self.server._serve())
 

@@ -23,7 +23,7 @@ from tests.process.router import CATALOG, IMPORTS, SETUP
 pytestmark = pytest.mark.process
 
 WORKERS = 4
-CLIENTS = 20
+CLIENTS = 16
 LIVE_SECONDS = 2.0
 PUBLISHED = """
 publish("steady", {"pool": ["all"], "strategy": {"kind": "round_robin"}})
@@ -91,7 +91,7 @@ async def until(condition, seconds: float):
     deadline = time.monotonic() + seconds
     while not (found := await condition()):
         assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.25)
     return found
 
 

@@ -16,7 +16,8 @@ from django.core.management import get_commands
 
 from routerapp.database_settings import read_database
 from routerapp.environment import KNOWN
-from routerapp.management.supervisor import STOP_SECONDS
+from routerapp.management.gateway_plans import DRAINER, JOBS, SPARE_STOP_SECONDS
+from routerapp.worker_settings import WorkerSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEPLOY = PROJECT / "deploy"
@@ -29,7 +30,7 @@ KUBERNETES = [
 ROUTERS = {name: service for name, service in COMPOSE["services"].items() if name.startswith("router-")}
 FILES = [DEPLOY / name for name in ("Dockerfile", "start.sh", "compose.yaml", "haproxy.cfg")]
 FILES += sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-LONGEST_STOP_SECONDS = sum(STOP_SECONDS.values())
+LONGEST_STOP_SECONDS = WorkerSettings().drain_seconds + SPARE_STOP_SECONDS + DRAINER.stop_seconds + JOBS.stop_seconds
 
 
 def named(kind: str, name: str) -> dict[str, Any]:
