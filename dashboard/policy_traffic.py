@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q, Sum
 
 from dashboard.ranges import SPANS_MS
-from routerapp.models import Granularity, Origin, RequestRollup
+from routerapp.models import Granularity, Origin, RuleRollup
 
 SPAN_MS = SPANS_MS["7d"]
 
@@ -42,7 +42,7 @@ def hits_by_rule(policy: str, now_ms: int) -> dict[str, Hits]:
 
 
 def _sums(now_ms: int, which: Q, group: str) -> dict[str, tuple[int, int]]:
-    rows = RequestRollup.objects.filter(
+    rows = RuleRollup.objects.filter(
         which, granularity=Granularity.HOUR, starts_at_ms__gte=now_ms - SPAN_MS, starts_at_ms__lte=now_ms
     )
     found = rows.filter(origin__in=(Origin.LIVE, Origin.SAMPLE)).values_list(group)

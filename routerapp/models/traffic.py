@@ -40,7 +40,7 @@ class RoutedRequest(models.Model):
     """
 
     id = models.CharField(primary_key=True, max_length=36)
-    at_ms = models.BigIntegerField(db_index=True)
+    at_ms = models.BigIntegerField()
     origin = models.CharField(max_length=10, choices=Origin)
     status = models.CharField(max_length=16, choices=Status)
     key = models.CharField(max_length=60, blank=True)
@@ -88,9 +88,15 @@ class RoutedRequest(models.Model):
             models.Index(fields=["-at_ms", "-id"], name="request_newest"),
             models.Index(fields=["status", "-at_ms"], name="request_status"),
             models.Index(fields=["language_model", "-at_ms"], name="request_model"),
-            models.Index(fields=["policy", "rule", "-at_ms"], name="request_rule"),
+            models.Index(fields=["policy", "-at_ms"], name="request_policy"),
+            models.Index(fields=["rule", "-at_ms"], name="request_rule"),
             models.Index(fields=["key", "-at_ms"], name="request_key"),
+            models.Index(fields=["team", "-at_ms"], name="request_team"),
+            models.Index(fields=["task", "-at_ms"], name="request_task"),
             models.Index(fields=["-cost_nusd"], name="request_dearest"),
+            # What most rows are is not in these two: store/request_search.py reads it in order of time.
+            models.Index(fields=["origin", "-at_ms"], condition=~models.Q(origin="live"), name="request_origin"),
+            models.Index(fields=["cache", "-at_ms"], condition=~models.Q(cache=""), name="request_cache"),
             # Requests outside experiments are not in it.
             models.Index(
                 fields=COUNTED_PER_ARM,
@@ -207,7 +213,7 @@ class Granularity(models.TextChoices):
 
 
 class AttemptRollup(models.Model):
-    """Sums over attempts that share every dimension. id is a 63-bit hash of the dimensions."""
+    """Sums over attempts that share every dimension. id is a 63-bit hash of the dimensions; sketches are as store/sketches.py packs them."""
 
     id = models.BigIntegerField(primary_key=True)
     granularity = models.CharField(max_length=6, choices=Granularity)
@@ -224,6 +230,8 @@ class AttemptRollup(models.Model):
     input_tokens = models.BigIntegerField()
     output_tokens = models.BigIntegerField()
     cost_nusd = models.BigIntegerField()
+    latency_sketch = models.BinaryField(default=b"")
+    ttft_sketch = models.BinaryField(default=b"")
 
     class Meta:
         db_table = "attempt_rollup"
@@ -258,23 +266,54 @@ class RequestRollup(models.Model):
     saved_nusd = models.BigIntegerField(default=0)
     moved_n = models.BigIntegerField(default=0)
     lost_cache_tokens = models.BigIntegerField(default=0)
+    latency_sketch = models.BinaryField(default=b"")
+    ttft_sketch = models.BinaryField(default=b"")
 
     class Meta:
         db_table = "request_rollup"
         indexes = [models.Index(fields=["granularity", "starts_at_ms", "origin"], name="request_rollup_time")]
 
 
-class SketchBucket(models.Model):
-    """n samples of a metric whose value v in milliseconds has ceil(log(v) / log(1.04)) == bucket (v <= 1 is bucket 0)."""
+class RuleRollup(models.Model):
+    """The sums of RequestRollup with fewer dimensions: what the overview reads, so that its cost does not grow with keys, teams and tasks."""
 
     id = models.BigIntegerField(primary_key=True)
-    rollup_id = models.BigIntegerField(db_index=True)
-    metric = models.CharField(max_length=10)
-    bucket = models.IntegerField()
+    granularity = models.CharField(max_length=6, choices=Granularity)
+    starts_at_ms = models.BigIntegerField()
+    origin = models.CharField(max_length=10, choices=Origin)
+    policy = models.CharField(max_length=60)
+    policy_version = models.IntegerField()
+    rule = models.CharField(max_length=40)
+    status = models.CharField(max_length=16)
     n = models.BigIntegerField()
+    unpriced_n = models.BigIntegerField()
+    estimated_n = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    cost_nusd = models.BigIntegerField()
+    baseline_n = models.BigIntegerField()
+    baseline_cost_nusd = models.BigIntegerField()
+    baseline_actual_nusd = models.BigIntegerField()
+    cache_hit_n = models.BigIntegerField()
+    saved_nusd = models.BigIntegerField()
+    moved_n = models.BigIntegerField()
+    lost_cache_tokens = models.BigIntegerField()
+    latency_sketch = models.BinaryField(default=b"")
+    ttft_sketch = models.BinaryField(default=b"")
 
     class Meta:
-        db_table = "sketch_bucket"
+        db_table = "rule_rollup"
+        indexes = [models.Index(fields=["granularity", "starts_at_ms", "origin"], name="rule_rollup_time")]
+
+
+class RollupHorizon(models.Model):
+    """Rollups of this granularity are there from kept_from_ms on, a start of the next coarser period; without a row, all are."""
+
+    granularity = models.CharField(primary_key=True, max_length=6, choices=Granularity)
+    kept_from_ms = models.BigIntegerField()
+
+    class Meta:
+        db_table = "rollup_horizon"
 
 
 class SpoolOffset(models.Model):

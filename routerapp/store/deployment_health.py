@@ -10,9 +10,11 @@ from itertools import groupby
 
 from routerapp.models import HealthCheck
 from routerapp.store.config_document import unix_ms
+from routerapp.store.grains import kept_from_ms
 from routerapp.store.overview import step_of
 from routerapp.store.reports import JUDGED, Range, Success
-from routerapp.store.rollup_sums import ATTEMPTS, Query, as_kept, sketches, sums
+from routerapp.store.rollup_sums import Query, as_kept, sketches, sums
+from routerapp.store.rollups import ATTEMPTS
 from routerapp.store.sketches import Percentiles, percentiles
 
 # A stretch of traffic is an incident when it failed this often, over at least so many attempts.
@@ -71,9 +73,10 @@ class Subject:
 
 def read_health(subject: Subject, span: Range, origins: Sequence[str]) -> HealthReport:
     """Success and latency of attempts and answers to checks, per step; incidents newest first; error classes, most first."""
-    span = as_kept(span)
+    kept = kept_from_ms()
+    span = as_kept(span, kept)
     step_ms = step_of(span, 4)
-    query = Query(ATTEMPTS, span, tuple(origins), {subject.column: subject.name}, step_ms)
+    query = Query(ATTEMPTS, span, tuple(origins), {subject.column: subject.name}, step_ms, kept=kept)
     counts: dict[int, dict[str, int]] = defaultdict(dict)
     for (period, status), row in sums(query, ("period", "status")).items():
         counts[period][status] = row["n"]

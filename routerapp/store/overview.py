@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from routerapp.models import Granularity
+from routerapp.store.grains import kept_from_ms
 from routerapp.store.reports import (
     JUDGED,
     LIVE_TRAFFIC,
@@ -21,9 +22,11 @@ from routerapp.store.reports import (
     TotalPoint,
     Totals,
 )
-from routerapp.store.rollup_sums import ATTEMPTS, REQUESTS, Group, Query, as_kept, sketches, sums
-from routerapp.store.rollups import LENGTH_MS
-from routerapp.store.sketches import Percentiles, percentiles
+from routerapp.store.rollup_sums import Group, Query, as_kept, sketches, sums
+from routerapp.store.rollups import ATTEMPTS, LENGTH_MS, REQUESTS, RULES, Table
+from routerapp.store.sketches import Percentiles, merged, percentiles
+
+Buckets = Mapping[Group, Mapping[int, int]]
 
 # Steps that divide an hour's minutes and a day's hours, so that points fall on the clock; then whole days.
 STEPS: Mapping[str, tuple[int, ...]] = {
@@ -34,28 +37,39 @@ STEPS: Mapping[str, tuple[int, ...]] = {
 
 
 def overview(span: Range, filters: Filters = LIVE_TRAFFIC, using: str = "default") -> OverviewReport:
-    """Everything the overview shows, in about ten queries. filters by policy, rule, key, team and task narrow the requests only."""
-    span = as_kept(span, using)
-    attempts = Query(ATTEMPTS, span, filters.origins, filters.attempt_columns(), using=using)
-    models = _models(attempts)
-    step_ms = step_of(span, max(1, len(models)))
-    requests = Query(REQUESTS, span, filters.origins, filters.request_columns(), step_ms, using)
+    """Everything the overview shows, in eight queries. filters by policy, rule, key, team and task narrow the requests only."""
+    kept = kept_from_ms(using)
+    span = as_kept(span, kept)
+    attempts = Query(ATTEMPTS, span, filters.origins, filters.attempt_columns(), using=using, kept=kept)
+    grouped = sums(attempts, ("language_model", "status", "error_class"))
+    step_ms = step_of(span, max(1, len({model for model, _, _ in grouped})))
+    attempts = replace(attempts, step_ms=step_ms)
+    by_model = sketches(attempts, ("language_model", "period"))
+    columns = filters.request_columns()
+    requests = Query(_table(columns), span, filters.origins, columns, step_ms, using, kept)
+    by_status, over_time = sums(requests, ("period", "status")), sketches(requests, ("period",))
     return OverviewReport(
         starts_at_ms=span.first_period_ms,
         ends_at_ms=span.ends_at_ms,
         step_ms=step_ms,
-        totals=_totals(requests),
-        models=models,
-        over_time=_over_time(requests),
-        by_model=_by_model(replace(attempts, step_ms=step_ms)),
+        totals=_totals(by_status, over_time),
+        models=_models(grouped, by_model),
+        over_time=_over_time(requests, by_status, over_time),
+        by_model=_by_model(attempts, by_model),
         rules=_rules(requests),
     )
 
 
 def rule_hits(policy: str, since_ms: int, now_ms: int, filters: Filters = LIVE_TRAFFIC) -> tuple[RuleHits, ...]:
     """Hits per version and rule of one policy since since_ms, most first."""
-    span = as_kept(Range(since_ms, max(now_ms, since_ms) + 1))
-    return _rules(Query(REQUESTS, span, filters.origins, {"policy": policy}))
+    kept = kept_from_ms()
+    span = as_kept(Range(since_ms, max(now_ms, since_ms) + 1), kept)
+    return _rules(Query(RULES, span, filters.origins, {"policy": policy}, kept=kept))
+
+
+def _table(columns: Mapping[str, str]) -> Table:
+    """The one with the fewest rows that knows these columns."""
+    return RULES if columns.keys() <= set(RULES.dimensions) else REQUESTS
 
 
 def step_of(span: Range, series: int) -> int:
@@ -69,36 +83,37 @@ def step_of(span: Range, series: int) -> int:
     return periods * length_ms
 
 
-def _totals(query: Query) -> Totals:
-    by_status = {status: row for (status,), row in sums(query, ("status",)).items()}
-    buckets = sketches(query, ())
-    counts = {status: row["n"] for status, row in by_status.items()}
+def _totals(by_status: Mapping[Group, Mapping[str, int]], over_time: Buckets) -> Totals:
+    counts: Counter[str] = Counter()
+    for (_, status), row in by_status.items():
+        counts[status] += row["n"]
     names = ("cost_nusd", "unpriced_n", "estimated_n", "input_tokens", "output_tokens")
     baseline = ("baseline_n", "baseline_cost_nusd", "baseline_actual_nusd")
     kept = ("cache_hit_n", "moved_n", "lost_cache_tokens")
     return Totals(
-        requests=sum(counts.values()),
+        requests=counts.total(),
         success=_success(counts),
-        by_status=counts,
-        latency=percentiles(buckets.get(("latency",), {})),
-        ttft=percentiles(buckets.get(("ttft",), {})),
+        by_status=dict(counts),
+        latency=percentiles(merged(counts for (*_, metric), counts in over_time.items() if metric == "latency")),
+        ttft=percentiles(merged(counts for (*_, metric), counts in over_time.items() if metric == "ttft")),
         cache_saved_nusd=sum(row["saved_nusd"] for row in by_status.values()),
         **{name: sum(row[name] for row in by_status.values()) for name in (*names, *baseline, *kept)},
     )
 
 
-def _models(query: Query) -> tuple[ModelRow, ...]:
+def _models(sums_by_error: Mapping[Group, dict[str, int]], by_model: Buckets) -> tuple[ModelRow, ...]:
     grouped: dict[str, list[tuple[Group, dict[str, int]]]] = defaultdict(list)
-    for group, row in sums(query, ("language_model", "status", "error_class")).items():
+    for group, row in sums_by_error.items():
         grouped[group[0]].append((group, row))
-    buckets = sketches(query, ("language_model",))
+    points: dict[Group, list[Mapping[int, int]]] = defaultdict(list)
+    for (model, _, metric), counts in by_model.items():
+        points[model, metric].append(counts)
+    buckets = {where: merged(counts) for where, counts in points.items()}
     models = [_model_row(name, rows, buckets) for name, rows in grouped.items()]
     return tuple(sorted(models, key=lambda row: (-row.attempts, row.language_model)))
 
 
-def _model_row(
-    name: str, rows: list[tuple[Group, dict[str, int]]], buckets: Mapping[Group, Mapping[int, int]]
-) -> ModelRow:
+def _model_row(name: str, rows: list[tuple[Group, dict[str, int]]], buckets: Buckets) -> ModelRow:
     statuses: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     for (_, status, error_class), row in rows:
@@ -117,11 +132,10 @@ def _model_row(
     )
 
 
-def _over_time(query: Query) -> tuple[TotalPoint, ...]:
+def _over_time(query: Query, by_status: Mapping[Group, dict[str, int]], buckets: Buckets) -> tuple[TotalPoint, ...]:
     found: dict[int, list[tuple[str, dict[str, int]]]] = {period: [] for period in _periods(query)}
-    for (period, status), row in sums(query, ("period", "status")).items():
+    for (period, status), row in by_status.items():
         found[period].append((status, row))
-    buckets = sketches(query, ("period",))
     return tuple(
         TotalPoint(
             starts_at_ms=period,
@@ -138,11 +152,10 @@ def _over_time(query: Query) -> tuple[TotalPoint, ...]:
     )
 
 
-def _by_model(query: Query) -> dict[str, tuple[Point, ...]]:
+def _by_model(query: Query, buckets: Buckets) -> dict[str, tuple[Point, ...]]:
     grouped: dict[str, dict[int, list[tuple[str, dict[str, int]]]]] = defaultdict(lambda: defaultdict(list))
     for (model, period, status), row in sums(query, ("language_model", "period", "status")).items():
         grouped[model][period].append((status, row))
-    buckets = sketches(query, ("language_model", "period"))
     return {
         model: tuple(
             Point(
@@ -174,7 +187,7 @@ def _periods(query: Query) -> Iterable[int]:
     return range(query.range.first_period_ms, query.range.ends_at_ms, query.step_ms)
 
 
-def _percentiles(buckets: Mapping[Group, Mapping[int, int]], *group: object) -> Percentiles:
+def _percentiles(buckets: Buckets, *group: object) -> Percentiles:
     return percentiles(buckets.get(group, {}))
 
 

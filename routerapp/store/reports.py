@@ -21,7 +21,10 @@ JUDGED = (Status.OK.value, Status.UPSTREAM_ERROR.value, Status.TIMEOUT.value, St
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Half open: starts_at_ms <= t < ends_at_ms. finest is the finest granularity whose rollups are still kept for it."""
+    """Half open: starts_at_ms <= t < ends_at_ms. finest is the finest granularity whose rollups are still kept at its start.
+
+    granularity is that of a chart's points; sums are exact to the minute all the same (grains.py).
+    """
 
     starts_at_ms: int
     ends_at_ms: int
@@ -45,7 +48,7 @@ class Range:
 
     @property
     def first_period_ms(self) -> int:
-        """Rollups cannot be cut: the report starts with the period that holds starts_at_ms."""
+        """The first point of a chart begins on the clock, though only what came since starts_at_ms counts in it."""
         return period_start(self.starts_at_ms, self.granularity)
 
 

@@ -107,7 +107,8 @@ def _batches(scope: Scope) -> Iterator[tuple[int, list[str]]]:
     ).order_by("at_ms", "id")
     last: tuple[int, str] | None = None
     while True:
-        after = Q() if last is None else Q(at_ms__gt=last[0]) | Q(at_ms=last[0], id__gt=last[1])
+        # The first condition alone bounds the index; the second breaks ties.
+        after = Q() if last is None else Q(at_ms__gte=last[0]) & (Q(at_ms__gt=last[0]) | Q(id__gt=last[1]))
         batch = list(rows.filter(after).values_list("at_ms", "id")[:REQUESTS_PER_TRANSACTION])
         if not batch:
             return

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from django.db.models import Q, QuerySet
 
 from routerapp.engine.types import Decision, Inputs, Live
 from routerapp.models import AttemptRow, Body, DecisionInputs, DecisionTrace, Feedback, RoutedRequest
+from routerapp.store.request_search import AT, COST, ID, Place, Search
 
 NEWEST, DEAREST = "newest", "dearest"
 PAGE_SIZE = 50
@@ -45,10 +45,11 @@ class RequestFilters:
 
 @dataclass(frozen=True, slots=True)
 class RequestPage:
-    """next_cursor is None on the last page."""
+    """next_cursor is None on the last page. is_partial: too few match to fill the page in time; the next one searches on."""
 
     rows: tuple[RoutedRequest, ...]
     next_cursor: str | None
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,49 +78,36 @@ def list_requests(
 ) -> RequestPage:
     """One page; sort is newest or dearest (priced requests only). Raises BadCursor."""
     limit = max(1, min(limit, LARGEST_PAGE))
-    column = "cost_nusd" if sort == DEAREST else "at_ms"
-    rows = filtered_requests(filters)
-    if sort == DEAREST:
-        rows = rows.filter(cost_nusd__isnull=False)
-    if cursor is not None:
-        value, last_id = _parse_cursor(cursor)
-        # The first condition alone bounds the index; the second breaks ties.
-        rows = rows.filter(**{f"{column}__lte": value}).filter(
-            Q(**{f"{column}__lt": value}) | Q(**{column: value, "id__lt": last_id})
-        )
-    found = list(rows.order_by(f"-{column}", "-id")[: limit + 1])
-    page = tuple(found[:limit])
-    has_more = len(found) > limit
-    return RequestPage(page, f"{getattr(page[-1], column)}.{page[-1].id}" if has_more else None)
+    # Ids sort by time; in their order the beginning of an id is one stretch of the primary key.
+    order = COST if sort == DEAREST else ID if filters.id_text else AT
+    found = Search(order, _equal(filters), _ranges(filters)).find(_place(cursor, order), limit + 1)
+    page = tuple(found.rows[:limit])
+    if len(found.rows) > limit:
+        return RequestPage(page, _cursor(order, Place(getattr(page[-1], order), page[-1].id)))
+    if found.searched_to is None:
+        return RequestPage(page, None)
+    return RequestPage(page, _cursor(order, found.searched_to), is_partial=True)
 
 
-def filtered_requests(filters: RequestFilters) -> QuerySet[RoutedRequest]:
-    """The rows a list, an export or a count is about, unordered."""
-    exact: dict[str, Any] = {
-        "policy": filters.policy,
-        "rule": filters.rule,
-        "key": filters.key,
-        "team": filters.team,
-        "cache": filters.cache,
-        "language_model__in": filters.models,
-        "deployment__in": filters.deployments,
-        "provider__in": filters.providers,
-        "status__in": filters.statuses,
-        "task__in": filters.tasks,
-        "origin__in": filters.origins,
+def _equal(filters: RequestFilters) -> dict[str, tuple[str, ...]]:
+    one = {name: (value,) for name in ("policy", "rule", "key", "team", "cache") if (value := getattr(filters, name))}
+    any_of = {
+        "language_model": filters.models,
+        "deployment": filters.deployments,
+        "provider": filters.providers,
+        "status": filters.statuses,
+        "task": filters.tasks,
+        "origin": filters.origins,
     }
-    bounds: dict[str, Any] = {
-        "cost_nusd__gte": filters.min_cost_nusd,
-        "cost_nusd__lte": filters.max_cost_nusd,
-        "at_ms__gte": filters.from_ms,
-        "at_ms__lt": filters.to_ms,
-    }
-    where = {name: value for name, value in exact.items() if value}
-    where |= {name: value for name, value in bounds.items() if value is not None}
-    if filters.id_text:
-        # A range instead of LIKE keeps the primary key's index; "g" sorts after every hexadecimal digit and the dash.
-        where |= {"id__gte": filters.id_text, "id__lt": filters.id_text + "g"}
-    return RoutedRequest.objects.filter(**where)
+    return one | {name: tuple(dict.fromkeys(values)) for name, values in any_of.items() if values}
+
+
+def _ranges(filters: RequestFilters) -> dict[str, tuple[Any, Any]]:
+    above = None if filters.max_cost_nusd is None else filters.max_cost_nusd + 1
+    # "g" sorts after every hexadecimal digit and the dash.
+    beginning = (filters.id_text, filters.id_text + "g") if filters.id_text else (None, None)
+    ranges = {AT: (filters.from_ms, filters.to_ms), COST: (filters.min_cost_nusd, above), ID: beginning}
+    return {name: bounds for name, bounds in ranges.items() if bounds != (None, None)}
 
 
 def load_detail(request_id: str) -> RequestDetail | None:
@@ -169,8 +157,15 @@ def load_body(request_id: str) -> tuple[bytes | None, bytes | None]:
     )
 
 
-def _parse_cursor(cursor: str) -> tuple[int, str]:
+def _cursor(order: str, place: Place) -> str:
+    """value.id; no id sorts below "0", so that it stands for a place before all of a value."""
+    return f"0.{place.value}" if order == ID else f"{place.value}.{place.id or '0'}"
+
+
+def _place(cursor: str | None, order: str) -> Place | None:
+    if cursor is None:
+        return None
     value, separator, last_id = cursor.partition(".")
     if not separator or not last_id or not value.lstrip("-").isdecimal() or len(value) > 19:
         raise BadCursor(f"cursor={cursor[:60]!r} cannot be used. Take it from a page's next_cursor.")
-    return int(value), last_id
+    return Place(last_id) if order == ID else Place(int(value), last_id)

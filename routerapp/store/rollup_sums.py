@@ -4,51 +4,48 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connections
-from django.db.models import Min
 
-from routerapp.models import Granularity, RequestRollup
+from routerapp.store.grains import DAY, GRAINS, Piece, finest_kept, pieces
 from routerapp.store.reports import Range
-from routerapp.store.rollups import REQUEST_SUMS, SUMS, period_start
+from routerapp.store.rollups import LENGTH_MS, SKETCHES, Table
+from routerapp.store.sketches import merged, unpack_sketch
 
+METRICS = ("latency", "ttft")
 Group = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One rollup table: its sums, and which columns may be grouped or filtered by."""
-
-    table: str
-    sums: tuple[str, ...]
-
-
-REQUESTS = Source("request_rollup", REQUEST_SUMS)
-ATTEMPTS = Source("attempt_rollup", SUMS)
-
-
-@dataclass(frozen=True, slots=True)
 class Query:
-    """step_ms is the length of a point on the time axis, a multiple of the range's granularity."""
+    """step_ms is the length of a point on the time axis, a multiple of the range's granularity. kept: see grains.py."""
 
-    source: Source
+    table: Table
     range: Range
     origins: tuple[str, ...]
     columns: Mapping[str, str]
     step_ms: int = 1
     using: str = "default"
+    kept: Mapping[str, int] = field(default_factory=dict)
 
-    def period(self, alias: str = "r") -> str:
+    def period(self) -> str:
         """SQL for the start of a row's point, counted from the range's first period."""
         first = self.range.first_period_ms
-        return f"({first} + (({alias}.starts_at_ms - {first}) / {self.step_ms}) * {self.step_ms})"
+        return f"({first} + ((r.starts_at_ms - {first}) / {self.step_ms}) * {self.step_ms})"
 
-    def where(self) -> tuple[str, list[Any]]:
+    def pieces(self, group: Sequence[str]) -> tuple[Piece, ...]:
+        """A point on the time axis is no shorter than its rollups; without one the range's own length decides."""
+        coarsest = DAY
+        if "period" in group:
+            coarsest = [grain for grain in GRAINS if self.step_ms % LENGTH_MS[grain] == 0][-1]
+        return pieces(self.range.starts_at_ms, self.range.ends_at_ms, coarsest, self.kept)
+
+    def where(self, piece: Piece) -> tuple[str, list[Any]]:
         origins = ", ".join(["%s"] * len(self.origins))
         wanted = f"r.granularity = %s AND r.starts_at_ms >= %s AND r.starts_at_ms < %s AND r.origin IN ({origins})"
-        values = [self.range.granularity, self.range.first_period_ms, self.range.ends_at_ms, *self.origins]
+        values = [*piece, *self.origins]
         for column, value in self.columns.items():
             wanted += f" AND r.{column} = %s"
             values.append(value)
@@ -57,64 +54,45 @@ class Query:
 
 def sums(query: Query, group: Sequence[str]) -> dict[Group, dict[str, int]]:
     """Group values -> sum per column. "period" in group stands for the point on the time axis."""
-    wanted, values = query.where()
-    expressions = _expressions(query, group)
-    added = ", ".join(f"SUM(r.{name})" for name in query.source.sums)
-    rows = _rows(
-        query,
-        f"SELECT {', '.join([*expressions, added])} FROM {query.source.table} r WHERE {wanted} "
-        f"GROUP BY {', '.join(expressions)}",
-        values,
-    )
+    width, names = len(group), query.table.sums
+    keys = ", ".join(f"g{place}" for place in range(width))
+    totals = ", ".join(f"SUM({name})" for name in names)
+    rows = _rows(query, group, names, "", f"SELECT {keys}, {totals} FROM ({{}}) pieces GROUP BY {keys}")
+    return {row[:width]: dict(zip(names, map(int, row[width:]), strict=True)) for row in rows}
+
+
+def sketches(query: Query, group: Sequence[str]) -> dict[Group, dict[int, int]]:
+    """(group values, metric) -> bucket -> n, over the requests or attempts that succeeded."""
+    found: dict[Group, list[dict[int, int]]] = defaultdict(list)
     width = len(group)
-    return {row[:width]: dict(zip(query.source.sums, map(int, row[width:]), strict=True)) for row in rows}
+    for row in _rows(query, group, SKETCHES, " AND r.status = 'ok'", "{}"):
+        for metric, packed in zip(METRICS, row[width:], strict=True):
+            if packed:
+                found[(*row[:width], metric)].append(unpack_sketch(packed))
+    return {where: merged(counts) for where, counts in found.items()}
 
 
-def sketches(query: Query, group: Sequence[str], statuses: Sequence[str] = ("ok",)) -> dict[Group, dict[int, int]]:
-    """(group values, metric) -> bucket -> n, over requests or attempts with these statuses."""
-    wanted, values = query.where()
-    expressions = _expressions(query, group)
-    keys = ", ".join([*expressions, "s.metric", "s.bucket"])
-    places = ", ".join(["%s"] * len(statuses))
-    rows = _rows(
-        query,
-        f"SELECT {keys}, SUM(s.n) FROM {query.source.table} r JOIN sketch_bucket s ON s.rollup_id = r.id "
-        f"WHERE {wanted} AND r.status IN ({places}) GROUP BY {keys}",
-        [*values, *statuses],
-    )
-    found: dict[Group, dict[int, int]] = defaultdict(dict)
-    for *where, bucket, n in rows:
-        found[tuple(where)][bucket] = int(n)
-    return found
+def as_kept(span: Range, kept: Mapping[str, int]) -> Range:
+    """The range with the finest granularity whose rollups are there from its start."""
+    return replace(span, finest=finest_kept(span.starts_at_ms, kept))
 
 
-def as_kept(span: Range, using: str = "default") -> Range:
-    """The range with its finest granularity: where minutes (or hours) are compacted away, the next coarser one."""
-    for finer, coarser in ((Granularity.MINUTE, Granularity.HOUR), (Granularity.HOUR, Granularity.DAY)):
-        if span.granularity == finer and _is_compacted(span, finer, coarser, using):
-            span = replace(span, finest=coarser.value)
-    return span
-
-
-def _is_compacted(span: Range, finer: Granularity, coarser: Granularity, using: str) -> bool:
-    """Whether rollups of the finer granularity are gone within span though the coarser one has them."""
-    first = {
-        granularity: RequestRollup.objects.using(using)
-        .filter(granularity=granularity)
-        .aggregate(starts_at_ms=Min("starts_at_ms"))["starts_at_ms"]
-        for granularity in (finer, coarser)
-    }
-    if first[coarser] is None:
-        return False
-    gone_before = span.ends_at_ms if first[finer] is None else period_start(first[finer], coarser)
-    return bool(span.starts_at_ms < gone_before and first[coarser] < gone_before)
-
-
-def _expressions(query: Query, group: Sequence[str]) -> list[str]:
-    return [query.period() if name == "period" else f"r.{name}" for name in group]
-
-
-def _rows(query: Query, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+def _rows(
+    query: Query, group: Sequence[str], columns: Sequence[str], condition: str, outer: str
+) -> list[tuple[Any, ...]]:
+    """One select per piece of the range, so that each is one stretch of the index. outer: a query around them all."""
+    arms, values = [], []
+    for piece in query.pieces(group):
+        wanted, arguments = query.where(piece)
+        keys = [f"{_expression(query, name)} AS g{place}" for place, name in enumerate(group)]
+        arms.append(f"SELECT {', '.join([*keys, *columns])} FROM {query.table.name} r WHERE {wanted}{condition}")
+        values += arguments
     with connections[query.using].cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(outer.format(" UNION ALL ".join(arms)), values)
         return list(cursor.fetchall())
+
+
+def _expression(query: Query, name: str) -> str:
+    if name == "period":
+        return query.period()
+    return f"r.{name}"

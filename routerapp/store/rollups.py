@@ -1,12 +1,14 @@
 """Sums per minute, hour and day, added up in the transaction that inserts the rows they count. Integers only.
 
-A rollup row is found by the hash of its dimensions, so that one upsert adds to it; sketches hang on it as buckets.
+A rollup row is found by the hash of its dimensions, so that one upsert adds to it. A late row's
+own time says which minute, hour and day it adds to; where those minutes were dropped already, the hour and the day.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 from routerapp.models import Granularity, Status
 from routerapp.store.copying import copy_sums, prepare_copies
 from routerapp.store.facts import AttemptFact, RequestFact
-from routerapp.store.sketches import bucket_of
+from routerapp.store.sketches import bucket_of, merged, pack_sketch, unpack_sketch
 
 MINUTE_MS = 60_000
 LENGTH_MS: Mapping[str, int] = {
@@ -39,6 +41,7 @@ REQUEST_DIMENSIONS = (
     "language_model",
     "status",
 )
+RULE_DIMENSIONS = ("granularity", "starts_at_ms", "origin", "policy", "policy_version", "rule", "status")
 ATTEMPT_DIMENSIONS = (
     "granularity",
     "starts_at_ms",
@@ -49,6 +52,8 @@ ATTEMPT_DIMENSIONS = (
     "status",
     "error_class",
 )
+SKETCHES = ("latency_sketch", "ttft_sketch")
+IDS_PER_STATEMENT = 1_000
 SUMS = ("n", "unpriced_n", "estimated_n", "input_tokens", "output_tokens", "cost_nusd")
 REQUEST_SUMS = (
     *SUMS,
@@ -60,7 +65,6 @@ REQUEST_SUMS = (
     "moved_n",
     "lost_cache_tokens",
 )
-ROLLUP_TABLES = ("request_rollup", "attempt_rollup", "sketch_bucket")
 
 
 def dimension_id(*dimensions: object) -> int:
@@ -73,13 +77,38 @@ def period_start(at_ms: int, granularity: str) -> int:
     return at_ms - at_ms % LENGTH_MS[granularity]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """kind is part of the ids."""
+
+    kind: str
+    name: str
+    dimensions: tuple[str, ...]
+    sums: tuple[str, ...]
+
+
+REQUESTS = Table("request", "request_rollup", REQUEST_DIMENSIONS, REQUEST_SUMS)
+RULES = Table("rule", "rule_rollup", RULE_DIMENSIONS, REQUEST_SUMS)
+ATTEMPTS = Table("attempt", "attempt_rollup", ATTEMPT_DIMENSIONS, SUMS)
+TABLES = (REQUESTS, RULES, ATTEMPTS)
+
+
+class _Row:
+    """A rollup's id and what is added to it: sums in the table's order, and samples per bucket of each metric."""
+
+    __slots__ = ("id", "samples", "sums")
+
+    def __init__(self, row_id: int, width: int) -> None:
+        self.id = row_id
+        self.sums = [0] * width
+        self.samples: tuple[dict[int, int], ...] = ({}, {})
+
+
 class Increments:
     """What one transaction adds. Each request and attempt must be added exactly once: only newly inserted rows."""
 
     def __init__(self) -> None:
-        self._requests: dict[tuple[Any, ...], list[int]] = {}
-        self._attempts: dict[tuple[Any, ...], list[int]] = {}
-        self._sketches: dict[tuple[int, str, int], int] = {}
+        self._rows: dict[Table, dict[tuple[Any, ...], _Row]] = {table: {} for table in TABLES}
 
     def add_request(self, fact: RequestFact, times: int = 1) -> None:
         """times -1 takes it out again."""
@@ -100,19 +129,11 @@ class Increments:
             int(fact.lost_cache_tokens is not None),
             fact.lost_cache_tokens or 0,
         )
-        dimensions = (
-            fact.origin,
-            fact.policy,
-            fact.policy_version,
-            fact.rule,
-            fact.key,
-            fact.team,
-            fact.task,
-            fact.language_model,
-            fact.status,
-        )
-        samples = (("latency", fact.latency_ms), ("ttft", fact.ttft_ms))
-        self._add("request", self._requests, fact.at_ms, dimensions, tuple(n * times for n in sums), samples, times)
+        decided = (fact.origin, fact.policy, fact.policy_version, fact.rule)
+        asked = (fact.key, fact.team, fact.task, fact.language_model)
+        samples = (fact.latency_ms, fact.ttft_ms)
+        self._add(REQUESTS, fact.at_ms, (*decided, *asked, fact.status), sums, samples, times)
+        self._add(RULES, fact.at_ms, (*decided, fact.status), sums, samples, times)
 
     def add_attempt(self, fact: AttemptFact, origin: str, times: int = 1) -> None:
         sums = (
@@ -124,70 +145,85 @@ class Increments:
             fact.cost_nusd or 0,
         )
         dimensions = (origin, fact.deployment, fact.language_model, fact.provider, fact.status, fact.error_class)
-        samples = (("latency", fact.latency_ms), ("ttft", fact.ttft_ms))
-        self._add("attempt", self._attempts, fact.at_ms, dimensions, tuple(n * times for n in sums), samples, times)
+        samples = (fact.latency_ms, fact.ttft_ms)
+        self._add(ATTEMPTS, fact.at_ms, dimensions, sums, samples, times)
 
     def write(self, cursor: CursorWrapper) -> None:
-        """Upsert everything; sorted by id, so that two drainers of one database cannot deadlock."""
+        """Upsert everything, sorted by id, so that two drainers of one database cannot deadlock."""
         if cursor.db.vendor == "postgresql":
-            prepare_copies(cursor, ROLLUP_TABLES)
-        _upsert(cursor, "request_rollup", ("id", *REQUEST_DIMENSIONS), REQUEST_SUMS, self._requests)
-        _upsert(cursor, "attempt_rollup", ("id", *ATTEMPT_DIMENSIONS), SUMS, self._attempts)
-        buckets = {(dimension_id("sketch", *where), *where): [n] for where, n in self._sketches.items()}
-        _upsert(cursor, "sketch_bucket", ("id", "rollup_id", "metric", "bucket"), ("n",), buckets)
+            prepare_copies(cursor, [table.name for table in TABLES])
+        cursor.execute("SELECT granularity, kept_from_ms FROM rollup_horizon")
+        kept_from_ms = dict(cursor.fetchall())
+        for table, added in self._rows.items():
+            rows = {row.id: (where, row) for where, row in added.items() if where[1] >= kept_from_ms.get(where[0], 0)}
+            if rows:
+                _upsert(cursor, table, rows)
+                _merge_sketches(cursor, table, {row_id: row for row_id, (_, row) in rows.items()})
 
     def adjust(self, cursor: CursorWrapper) -> None:
         """Adds what differs to the sums that are there; periods that were compacted away stay away. Sketches are not touched."""
-        _adjust(cursor, "request_rollup", REQUEST_SUMS, self._requests)
-        _adjust(cursor, "attempt_rollup", SUMS, self._attempts)
+        for table, rows in self._rows.items():
+            _adjust(cursor, table, rows.values())
 
     def _add(
         self,
-        kind: str,
-        table: dict[tuple[Any, ...], list[int]],
+        table: Table,
         at_ms: int,
         dimensions: tuple[Any, ...],
         sums: tuple[int, ...],
-        samples: tuple[tuple[str, int | None], ...],
+        samples: tuple[int | None, ...],
         times: int,
     ) -> None:
-        buckets = [(metric, bucket_of(value)) for metric, value in samples if value is not None]
-        for granularity in LENGTH_MS:
-            period = (granularity, period_start(at_ms, granularity))
-            rollup_id = dimension_id(kind, *period, *dimensions)
-            row = table.setdefault((rollup_id, *period, *dimensions), [0] * len(sums))
+        rows = self._rows[table]
+        buckets = [None if value is None else bucket_of(value) for value in samples]
+        for granularity, length_ms in LENGTH_MS.items():
+            where = (granularity, at_ms - at_ms % length_ms, *dimensions)
+            row = rows.get(where)
+            if row is None:
+                row = rows[where] = _Row(dimension_id(table.kind, *where), len(sums))
             for place, number in enumerate(sums):
-                row[place] += number
-            for metric, bucket in buckets:
-                where = (rollup_id, metric, bucket)
-                self._sketches[where] = self._sketches.get(where, 0) + times
+                row.sums[place] += number * times
+            for counts, bucket in zip(row.samples, buckets, strict=True):
+                if bucket is not None:
+                    counts[bucket] = counts.get(bucket, 0) + times
 
 
-def _upsert(
-    cursor: CursorWrapper,
-    table: str,
-    dimensions: Sequence[str],
-    sums: Sequence[str],
-    rows: Mapping[tuple[Any, ...], list[int]],
-) -> None:
-    if not rows:
-        return
-    columns = (*dimensions, *sums)
+def _upsert(cursor: CursorWrapper, table: Table, rows: Mapping[int, tuple[tuple[Any, ...], _Row]]) -> None:
+    """A new row has its sketches at once; those of a row that is there are merged afterwards."""
+    names = ("id", *table.dimensions, *table.sums, *SKETCHES)
+    values = [(row_id, *where, *row.sums, *map(pack_sketch, row.samples)) for row_id, (where, row) in sorted(rows.items())]
     if cursor.db.vendor == "postgresql":
-        copy_sums(cursor, table, columns, sums, ((*where, *numbers) for where, numbers in rows.items()))
+        copy_sums(cursor, table.name, names, table.sums, values)
         return
-    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
+    added = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in table.sums)
     cursor.executemany(
-        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))}) "
         f"ON CONFLICT (id) DO UPDATE SET {added}",
-        [(*where, *rows[where]) for where in sorted(rows)],
+        values,
     )
 
 
-def _adjust(cursor: CursorWrapper, table: str, sums: Sequence[str], rows: Mapping[tuple[Any, ...], list[int]]) -> None:
-    added = ", ".join(f"{name} = {name} + %s" for name in sums)
-    moved = sorted((where[0], numbers) for where, numbers in rows.items() if any(numbers))
+def _merge_sketches(cursor: CursorWrapper, table: Table, rows: Mapping[int, _Row]) -> None:
+    """Into the rows that were there before: the upsert has locked them, and they count more than what was added."""
+    ids = sorted(rows)
+    merges = []
+    for start in range(0, len(ids), IDS_PER_STATEMENT):
+        part = ids[start : start + IDS_PER_STATEMENT]
+        places = ", ".join(["%s"] * len(part))
+        cursor.execute(f"SELECT id, n, {', '.join(SKETCHES)} FROM {table.name} WHERE id IN ({places})", part)
+        for row_id, n, *stored in cursor.fetchall():
+            if n != rows[row_id].sums[0] and any(rows[row_id].samples):
+                both = zip(map(unpack_sketch, stored), rows[row_id].samples, strict=True)
+                merges.append((*(pack_sketch(merged(two)) for two in both), row_id))
+    if merges:
+        changed = ", ".join(f"{name} = %s" for name in SKETCHES)
+        cursor.executemany(f"UPDATE {table.name} SET {changed} WHERE id = %s", merges)
+
+
+def _adjust(cursor: CursorWrapper, table: Table, rows: Iterable[_Row]) -> None:
+    added = ", ".join(f"{name} = {name} + %s" for name in table.sums)
+    moved = sorted((row.id, row.sums) for row in rows if any(row.sums))
     if moved:
         cursor.executemany(
-            f"UPDATE {table} SET {added} WHERE id = %s", [(*numbers, rollup_id) for rollup_id, numbers in moved]
+            f"UPDATE {table.name} SET {added} WHERE id = %s", [(*sums, row_id) for row_id, sums in moved]
         )

@@ -7,11 +7,15 @@ Bucket b counts the values in (1.04^(b-1), 1.04^b] milliseconds; everything up t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 GAMMA = 1.04
 _LOG_GAMMA = math.log(GAMMA)
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(list[int]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,18 @@ def value_of(bucket: int) -> float:
     return 1.0 if bucket <= 0 else 2 * GAMMA**bucket / (GAMMA + 1)
 
 
+def pack_sketch(counts: Mapping[int, int]) -> bytes:
+    """For a column: MessagePack of [bucket, n, bucket, n, …] in the order of the buckets; empty without samples."""
+    return _encode([number for bucket in sorted(counts) for number in (bucket, counts[bucket])]) if counts else b""
+
+
+def unpack_sketch(packed: bytes | memoryview) -> dict[int, int]:
+    if not packed:
+        return {}
+    numbers = _decode(packed)
+    return dict(zip(numbers[::2], numbers[1::2], strict=True))
+
+
 def quantile(counts: Mapping[int, int], share: float) -> float | None:
     """The value below which a share of the samples lies (nearest rank). counts: bucket -> n."""
     total = sum(counts.values())
@@ -43,6 +59,15 @@ def quantile(counts: Mapping[int, int], share: float) -> float | None:
         if rank <= 0:
             return value_of(bucket)
     raise ValueError("counts must not be negative")
+
+
+def merged(sketches: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    """The sketch of all samples together, as if they had been counted in one: buckets are the same everywhere."""
+    total: dict[int, int] = {}
+    for counts in sketches:
+        for bucket, n in counts.items():
+            total[bucket] = total.get(bucket, 0) + n
+    return total
 
 
 def percentiles(counts: Mapping[int, int]) -> Percentiles:

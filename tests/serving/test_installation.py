@@ -20,7 +20,6 @@ from routerapp.models import (
     Provider,
     RequestRollup,
     RoutedRequest,
-    SketchBucket,
     User,
 )
 from routerapp.serving import installation
@@ -42,7 +41,6 @@ def a_rollup(origin: str) -> RequestRollup:
     row = RequestRollup.objects.create(
         id=hash(origin) % 10**9, granularity="hour", starts_at_ms=0, origin=origin, n=1, **zeros, **texts
     )
-    SketchBucket.objects.create(id=row.id, rollup_id=row.id, metric="latency", bucket=1, n=1)
     return row
 
 
@@ -138,7 +136,7 @@ def test_sample_data_goes_whole_and_nothing_else(monkeypatch: pytest.MonkeyPatch
     assert removed == 5
     assert list(RoutedRequest.objects.values_list("id", flat=True)) == [kept.id]
     assert AttemptRow.objects.get().request_id == DecisionInputs.objects.get().request_id == kept.id
-    assert RequestRollup.objects.get().id == SketchBucket.objects.get().rollup_id == live.id
+    assert RequestRollup.objects.get().id == live.id
     assert set(config.deployments) == {own.slug}
     assert Provider.objects.get(pk=shared.pk).archived_at is None
     assert list(config.policies) == ["default"]

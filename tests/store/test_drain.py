@@ -16,7 +16,7 @@ from routerapp.models import (
     Feedback,
     RequestRollup,
     RoutedRequest,
-    SketchBucket,
+    RuleRollup,
     SpoolOffset,
 )
 from routerapp.store import drain
@@ -35,6 +35,8 @@ from tests.store.examples import (
 
 pytestmark = pytest.mark.django_db
 
+ROLLUPS = (RequestRollup, RuleRollup, AttemptRollup)
+
 
 def drain_once(folder, **arguments) -> int:
     with Drainer("default", folder, **arguments) as drainer:
@@ -52,6 +54,7 @@ def assert_sums_agree() -> None:
             rows = total(RoutedRequest, column)
             assert rows == total(AttemptRow, column)
             assert rows == total(RequestRollup, column, granularity=granularity)
+            assert rows == total(RuleRollup, column, granularity=granularity)
             assert rows == total(AttemptRollup, column, granularity=granularity)
         assert RoutedRequest.objects.count() == total(RequestRollup, "n", granularity=granularity)
         assert AttemptRow.objects.count() == total(AttemptRollup, "n", granularity=granularity)
@@ -129,10 +132,10 @@ def test_draining_the_same_frames_again_changes_nothing(tmp_path) -> None:
         journal_request(journal, number)
         journal_request(journal, number)
     drain_once(tmp_path)
-    before = [list(model.objects.order_by("id").values()) for model in (RequestRollup, AttemptRollup, SketchBucket)]
+    before = [list(model.objects.order_by("pk").values()) for model in ROLLUPS]
     SpoolOffset.objects.all().delete()
     drain_once(tmp_path)
-    after = [list(model.objects.order_by("id").values()) for model in (RequestRollup, AttemptRollup, SketchBucket)]
+    after = [list(model.objects.order_by("pk").values()) for model in ROLLUPS]
 
     assert RoutedRequest.objects.count() == 30
     assert before == after

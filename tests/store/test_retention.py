@@ -12,7 +12,7 @@ from routerapp.models import (
     InstallationState,
     RequestRollup,
     RoutedRequest,
-    SketchBucket,
+    RuleRollup,
 )
 from routerapp.store import retention
 from routerapp.store.compaction import HOURS_KEPT, MINUTES_KEPT, compact_rollups
@@ -82,13 +82,18 @@ def test_health_checks_are_kept_two_days():
     assert forget()["health_checks"] == 1
 
 
+CACHED = ("cache_hit_n", "saved_nusd", "moved_n", "lost_cache_tokens")
+
+
 def a_rollup(id, granularity, age):
     sums = dict.fromkeys(("n", "unpriced_n", "estimated_n", "input_tokens", "output_tokens", "cost_nusd"), 1)
     baseline = dict.fromkeys(("baseline_n", "baseline_cost_nusd", "baseline_actual_nusd"), 1)
     where = {"granularity": granularity, "starts_at_ms": unix_ms(NOW - age), "origin": "live"}
     AttemptRollup.objects.create(id=id, deployment="d", language_model="m", provider="p", status="ok", **where, **sums)
     RequestRollup.objects.create(id=id + 1, policy_version=1, status="ok", **where, **sums, **baseline)
-    SketchBucket.objects.create(id=id, rollup_id=id, metric="latency", bucket=3, n=1)
+    RuleRollup.objects.create(
+        id=id + 2, policy_version=1, status="ok", **where, **sums, **baseline, **dict.fromkeys(CACHED, 0)
+    )
 
 
 def test_compaction_drops_old_minutes_and_hours_with_their_sketches_and_never_days():
@@ -98,7 +103,7 @@ def test_compaction_drops_old_minutes_and_hours_with_their_sketches_and_never_da
     a_rollup(40, "hour", MINUTES_KEPT + timedelta(days=1))
     a_rollup(50, "day", timedelta(days=4000))
 
-    assert compact_rollups(NOW) == 4
+    assert compact_rollups(NOW) == 6
     assert set(AttemptRollup.objects.values_list("id", flat=True)) == {20, 40, 50}
     assert set(RequestRollup.objects.values_list("id", flat=True)) == {21, 41, 51}
-    assert set(SketchBucket.objects.values_list("rollup_id", flat=True)) == {20, 40, 50}
+    assert set(RuleRollup.objects.values_list("id", flat=True)) == {22, 42, 52}

@@ -1,0 +1,41 @@
+"""How much one transaction of housekeeping may take: at most so many rows and so long, and then a rest for those who wait to write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+MOST_ROWS = 500
+FEWEST_ROWS = 10
+LONGEST_SECONDS = 0.1
+# A rest is as long as the batch took, so that housekeeping has the database half of the time at most.
+LONGEST_REST_SECONDS = 0.5
+
+
+class Batches:
+    """rows: how many the next batch may take. It halves when one took more than half of what it may, and grows back slowly."""
+
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._took = 0.0
+        self.rows = MOST_ROWS // 5
+        self.longest_seconds = 0.0
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Around one transaction."""
+        started = self._monotonic()
+        yield
+        self._took = self._monotonic() - started
+        self.longest_seconds = max(self.longest_seconds, self._took)
+        if self._took > LONGEST_SECONDS / 2:
+            self.rows = max(FEWEST_ROWS, self.rows // 2)
+        elif self._took < LONGEST_SECONDS / 5:
+            self.rows = min(MOST_ROWS, self.rows + max(10, self.rows // 4))
+
+    def rest(self) -> None:
+        self._sleep(min(self._took, LONGEST_REST_SECONDS))
