@@ -1,7 +1,7 @@
 """`make bench`: every benchmark in turn, or the ones named: `python -m benchmarks decide features`. Results go to benchmarks/results/.
 
 `gateways` takes --quick (a rough answer in two minutes), --stored (report and chart of the last run, nothing measured) and --publish
-(tables and chart into docs/performance.md).
+(tables and chart into docs/performance.md). What follows a first `reports` is for it: --rows, --folder, --url.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from pathlib import Path
 
 from benchmarks import machine
 
-NAMES = ("features", "decide", "journal", "client", "snapshot", "backtest", "by_stage", "gateways")
+NAMES = ("features", "decide", "journal", "client", "snapshot", "backtest", "by_stage", "reports", "gateways")
 OPTIONS = ("--quick", "--stored", "--publish")
 RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments: list[str]) -> None:
+    of_reports = arguments[1:] if arguments[:1] == ["reports"] else []
+    arguments = arguments[: len(arguments) - len(of_reports)]
     options = [argument for argument in arguments if argument in OPTIONS]
     names = [argument for argument in arguments if argument not in OPTIONS]
     if unknown := [name for name in names if name not in NAMES]:
@@ -28,7 +30,8 @@ def main(arguments: list[str]) -> None:
     for name in names or NAMES:
         print(f"\n== {name}")
         module = importlib.import_module(f"benchmarks.{name}")
-        figures = module.measure(options) if name == "gateways" else module.measure()
+        own = {"gateways": [options], "reports": [of_reports]}.get(name, [])
+        figures = module.measure(*own)
         for label, value in figures.items():
             print(f"  {label:<68} {value}")
         if name != "gateways":

@@ -79,6 +79,8 @@ def _list_context(request: HttpRequest, form: RequestFilterForm, page: RequestPa
         ],
         "here": _url(here, kept),
         "next_url": _url(here, kept | {"cursor": page.next_cursor}) if page.next_cursor else "",
+        "next_label": "Search on" if page.is_partial else "Older",
+        "summary": _summary(page, sort),
         "first_url": "" if is_first else _url(here, kept),
         "csv_url": _url(reverse("dashboard:request-export", args=["csv"]), kept),
         "json_url": _url(reverse("dashboard:request-export", args=["json"]), kept),
@@ -116,6 +118,14 @@ def _content(request: HttpRequest, detail: RequestDetail) -> KeptContent | None:
     if not (detail.has_chat or detail.has_answer) or not can(request, "read_content"):
         return None
     return load_kept_content(detail.row.id)
+
+
+def _summary(page: RequestPage, sort: str) -> str:
+    shown = f"{len(page.rows)} request{'' if len(page.rows) == 1 else 's'}"
+    if not page.is_partial:
+        return shown
+    rest = "Cheaper" if sort == DEAREST else "Older"
+    return f"{shown} so far: few match, and the search stopped after a moment. {rest} ones may match too."
 
 
 def _sort(form: RequestFilterForm) -> str:

@@ -159,6 +159,8 @@ class DecisionInputs(models.Model):
 
     class Meta:
         db_table = "decision_inputs"
+        # Retention asks of each revision whether it is still in use.
+        indexes = [models.Index(fields=["evidence_revision"], name="inputs_evidence")]
 
 
 class DecisionTrace(models.Model):

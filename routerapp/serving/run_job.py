@@ -101,7 +101,8 @@ def _forget(job: Job, now: datetime) -> str:
 
 
 def _compact_rollups(job: Job, now: datetime) -> str:
-    return f"{compact_rollups(now)} minute and hour sums dropped; coarser ones stay."
+    deleted = compact_rollups(now, partial(jobs.report_progress, job))
+    return f"{deleted} minute and hour sums dropped; coarser ones stay."
 
 
 def _verify_audit(job: Job, now: datetime) -> Found:

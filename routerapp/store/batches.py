@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 MOST_ROWS = 500
-FEWEST_ROWS = 10
+FIRST_ROWS, FEWEST_ROWS = 100, 10
 LONGEST_SECONDS = 0.1
 # A rest is as long as the batch took, so that housekeeping has the database half of the time at most.
 LONGEST_REST_SECONDS = 0.5
@@ -17,12 +17,16 @@ class Batches:
     """rows: how many the next batch may take. It halves when one took more than half of what it may, and grows back slowly."""
 
     def __init__(
-        self, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self,
+        most_rows: int = MOST_ROWS,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._most_rows = most_rows
         self._monotonic = monotonic
         self._sleep = sleep
         self._took = 0.0
-        self.rows = MOST_ROWS // 5
+        self.rows = min(most_rows, FIRST_ROWS)
         self.longest_seconds = 0.0
 
     @contextmanager
@@ -33,9 +37,9 @@ class Batches:
         self._took = self._monotonic() - started
         self.longest_seconds = max(self.longest_seconds, self._took)
         if self._took > LONGEST_SECONDS / 2:
-            self.rows = max(FEWEST_ROWS, self.rows // 2)
+            self.rows = max(min(self._most_rows, FEWEST_ROWS), self.rows // 2)
         elif self._took < LONGEST_SECONDS / 5:
-            self.rows = min(MOST_ROWS, self.rows + max(10, self.rows // 4))
+            self.rows = min(self._most_rows, self.rows + self.rows // 4 + 1)
 
     def rest(self) -> None:
         self._sleep(min(self._took, LONGEST_REST_SECONDS))

@@ -37,7 +37,7 @@ STEPS: Mapping[str, tuple[int, ...]] = {
 
 
 def overview(span: Range, filters: Filters = LIVE_TRAFFIC, using: str = "default") -> OverviewReport:
-    """Everything the overview shows, in eight queries. filters by policy, rule, key, team and task narrow the requests only."""
+    """Everything the overview shows, in seven queries. filters by policy, rule, key, team and task narrow the requests only."""
     kept = kept_from_ms(using)
     span = as_kept(span, kept)
     attempts = Query(ATTEMPTS, span, filters.origins, filters.attempt_columns(), using=using, kept=kept)

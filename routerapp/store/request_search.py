@@ -12,24 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from routerapp.models import Origin, RoutedRequest
+from routerapp.store.facts import MAX_BIG_INT
 
 AT, COST, ID = "at_ms", "cost_nusd", "id"
-# Columns with an index (column, newest first), and the condition of an index that leaves out what most rows are: written out, not
-# bound, because SQLite takes such an index for a condition it can read only.
-LANES: Mapping[str, str] = {
-    "status": "",
-    "language_model": "",
-    "policy": "",
-    "rule": "",
-    "key": "",
-    "team": "",
-    "task": "",
-    "origin": f"NOT (routed_request.origin = '{Origin.LIVE.value}')",
-    "cache": "NOT (routed_request.cache = '')",
+# Columns with an index (column, newest first), and the one value that an index leaves out because most rows have it.
+LANES: Mapping[str, str | None] = {
+    **dict.fromkeys(("status", "language_model", "policy", "rule", "key", "team", "task")),
+    "origin": Origin.LIVE.value,
+    "cache": "",
 }
 # Each value of a filter is a lane's own track; a filter with more values is only held against what is met.
 MOST_TRACKS = 10
@@ -37,6 +31,8 @@ FIRST_STRETCH, LONGEST_STRETCH = 2_000, 64_000
 # So few rows are sorted outright.
 SORTED_OUTRIGHT = 20_000
 SEARCH_SECONDS = 0.25
+# A stretch that took no longer is followed by one of twice the length.
+QUICK_SECONDS = 0.03
 
 
 class Place(NamedTuple):
@@ -70,15 +66,19 @@ class Search:
         if lane.is_exact:
             return Found(lane.rows(after, None, limit))
         rows: list[RoutedRequest] = []
-        length, until = FIRST_STRETCH, monotonic() + SEARCH_SECONDS
+        length, began = FIRST_STRETCH, monotonic()
+        until = began + SEARCH_SECONDS
         while True:
             end = lane.reach(after, length)
             rows += lane.rows(after, end, limit - len(rows))
             if end is None or len(rows) >= limit:
                 return Found(rows)
-            after, length = Place(end), min(2 * length, LONGEST_STRETCH)
-            if monotonic() > until:
+            after, now = Place(end), monotonic()
+            if now > until:
                 return Found(rows, after)
+            if now - began < QUICK_SECONDS:
+                length = min(2 * length, LONGEST_STRETCH)
+            began = now
 
     def _lane(self, after: Place | None) -> Lane:
         whole = Lane(self, self.order)
@@ -98,8 +98,8 @@ class Search:
         return next((lane for lane in lanes if lane.reach(None, SORTED_OUTRIGHT) is None), None)
 
     def _lanes_of_time(self) -> list[Lane]:
-        names = [column for column, values in self.equal.items() if column in LANES and len(values) <= MOST_TRACKS]
-        return [Lane(self, AT, name) for name in names if name != "origin" or Origin.LIVE not in self.equal[name]]
+        found = [(name, values) for name, values in self.equal.items() if name in LANES and len(values) <= MOST_TRACKS]
+        return [Lane(self, AT, name) for name, values in found if LANES[name] not in values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,11 @@ class Lane:
         """The order's value so many entries further on; None when there are fewer."""
         tracks = self._tracks()
         each = max(1, entries // len(tracks))
-        ends = []
+        ends: list[Any] = []
         for track in tracks:
-            rest = track if after is None else track.filter(**{f"{self.order}__lte": after.value})
+            rest = track
+            if after is not None:
+                rest = track.filter(**{f"{self.order}__{'lte' if after.id else 'lt'}": after.value})
             ends += rest.order_by(f"-{self.order}").values_list(self.order, flat=True)[each : each + 1]
         return max(ends, default=None)
 
@@ -139,8 +141,8 @@ class Lane:
         """The dearest of all matching rows, by sorting them."""
         found: list[RoutedRequest] = []
         for track in self._tracks():
-            rows = _after(_match(track, self).filter(any_cost_nusd__isnull=False), "any_cost_nusd", after)
-            found += rows.order_by("-any_cost_nusd", "-id")[:limit]
+            rows = _within(_match(track, self), f"any_{COST}", -MAX_BIG_INT, None)
+            found += _after(rows, f"any_{COST}", after).order_by(f"-any_{COST}", "-id")[:limit]
         return _first(found, COST, limit)
 
     def _tracks(self) -> list[QuerySet[RoutedRequest]]:
@@ -149,8 +151,11 @@ class Lane:
             rows = rows.filter(cost_nusd__isnull=False)
         if not self.column:
             return [rows]
-        if condition := LANES[self.column]:
-            rows = rows.extra(where=[condition])
+        left_out = LANES[self.column]
+        if left_out is not None:
+            # Written out, not bound: SQLite takes such an index only for a condition it can read.
+            is_other = f"NOT (%(expressions)s = '{left_out}')"
+            rows = rows.filter(Func(F(self.column), template=is_other, output_field=BooleanField()))
         return [rows.filter(**{self.column: value}) for value in self.search.equal[self.column]]
 
 

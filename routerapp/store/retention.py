@@ -5,9 +5,11 @@ Bodies go first, then inputs and traces (a request is then not replayable), then
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 
 from django.db import models, transaction
 from django.db.models import Q, QuerySet
@@ -24,12 +26,13 @@ from routerapp.models import (
     Job,
     RoutedRequest,
 )
+from routerapp.store.batches import MOST_ROWS, Batches
 from routerapp.store.config_document import unix_ms
 from routerapp.store.jobs import prune_jobs
 from routerapp.store.partitions import Partition, drop_partitions, is_partitioned, list_partitions
 from routerapp.store.revisions import count_prunable_revisions, prune_revisions
 
-BATCH = 500
+BATCH = MOST_ROWS
 SETTING = "retention_days"
 
 
@@ -77,9 +80,11 @@ def forget(
     for index, (kind, tables) in enumerate(TRAFFIC):
         if kind in kinds:
             deleted[kind] += _drop_whole(tables, _due(kind, now, days), now)
-        while kind in kinds and (batch := _delete_batch(tables, _due(kind, now, days))):
+        batches = Batches(BATCH)
+        while kind in kinds and (batch := _delete_batch(tables, _reasons(kind, now, days), batches)):
             deleted[kind] += batch
             report(index / len(TRAFFIC), f"{deleted[kind]} {kind} deleted")
+            batches.rest()
     if "revisions" in kinds:
         deleted["revisions"] = prune_revisions(now)
     if "jobs" in kinds:
@@ -116,13 +121,18 @@ def _closed_alerts(now: datetime, days: RetentionDays) -> QuerySet[AlertIncident
 
 
 def _due(kind: str, now: datetime, days: RetentionDays) -> Q:
-    """Content goes when its policy says so, else when the installation does. Neither it nor inputs outlive their request."""
+    return reduce(operator.or_, _reasons(kind, now, days))
+
+
+def _reasons(kind: str, now: datetime, days: RetentionDays) -> tuple[Q, ...]:
+    """Each is one stretch of an index. Content goes when its policy says so, else when the installation does. Neither it nor inputs
+    outlive their request."""
     before_ms = unix_ms(now - timedelta(days=getattr(days, kind)))
     requests_before_ms = unix_ms(now - timedelta(days=days.requests))
     if kind != "bodies":
-        return Q(at_ms__lt=max(before_ms, requests_before_ms))
-    by_itself = Q(expires_at_ms__lte=unix_ms(now)) | Q(expires_at_ms=None, at_ms__lt=before_ms)
-    return by_itself | Q(at_ms__lt=requests_before_ms)
+        return (Q(at_ms__lt=max(before_ms, requests_before_ms)),)
+    of_its_policy = Q(expires_at_ms__lte=unix_ms(now))
+    return of_its_policy, Q(expires_at_ms=None, at_ms__lt=before_ms), Q(at_ms__lt=requests_before_ms)
 
 
 def _drop_whole(tables: tuple[tuple[type[models.Model], str], ...], is_due: Q, now: datetime) -> int:
@@ -147,12 +157,17 @@ def _drop_whole(tables: tuple[tuple[type[models.Model], str], ...], is_due: Q, n
     return dropped
 
 
-def _delete_batch(tables: tuple[tuple[type[models.Model], str], ...], is_due: Q) -> int:
-    """One transaction over the oldest requests that are due; returns how many rows of the last table went."""
+def _delete_batch(tables: tuple[tuple[type[models.Model], str], ...], reasons: tuple[Q, ...], batches: Batches) -> int:
+    """One transaction over the oldest requests that are due; returns how many rows of the last table went.
+
+    They are looked for before it begins: nobody waits to write meanwhile, and what was due stays due.
+    """
     owner, owner_key = tables[-1]
-    due = owner._default_manager.filter(is_due).order_by("at_ms").values_list(owner_key, flat=True)
-    with transaction.atomic():
-        ids = list(due[:BATCH])
-        for table, key in tables:
-            table._default_manager.filter(**{f"{key}__in": ids}).delete()
-    return len(ids)
+    for reason in reasons:
+        due = owner._default_manager.filter(reason).order_by("at_ms").values_list(owner_key, flat=True)
+        if ids := list(due[: batches.rows]):
+            with batches.timed(), transaction.atomic():
+                for table, key in tables:
+                    table._default_manager.filter(**{f"{key}__in": ids}).delete()
+            return len(ids)
+    return 0

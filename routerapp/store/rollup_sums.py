@@ -12,7 +12,7 @@ from django.db import connections
 from routerapp.store.grains import DAY, GRAINS, Piece, finest_kept, pieces
 from routerapp.store.reports import Range
 from routerapp.store.rollups import LENGTH_MS, SKETCHES, Table
-from routerapp.store.sketches import merged, unpack_sketch
+from routerapp.store.sketches import merge_packed
 
 METRICS = ("latency", "ttft")
 Group = tuple[Any, ...]
@@ -63,13 +63,13 @@ def sums(query: Query, group: Sequence[str]) -> dict[Group, dict[str, int]]:
 
 def sketches(query: Query, group: Sequence[str]) -> dict[Group, dict[int, int]]:
     """(group values, metric) -> bucket -> n, over the requests or attempts that succeeded."""
-    found: dict[Group, list[dict[int, int]]] = defaultdict(list)
+    found: dict[Group, list[bytes]] = defaultdict(list)
     width = len(group)
     for row in _rows(query, group, SKETCHES, " AND r.status = 'ok'", "{}"):
         for metric, packed in zip(METRICS, row[width:], strict=True):
             if packed:
-                found[(*row[:width], metric)].append(unpack_sketch(packed))
-    return {where: merged(counts) for where, counts in found.items()}
+                found[(*row[:width], metric)].append(packed)
+    return {where: merge_packed(sketches) for where, sketches in found.items()}
 
 
 def as_kept(span: Range, kept: Mapping[str, int]) -> Range:

@@ -125,6 +125,30 @@ def test_a_range_whose_minutes_are_compacted_is_shown_by_hours(journal) -> None:
     assert report.totals.requests == sum(point.requests for point in report.by_model["gpt-large"]) == 1
 
 
+def test_sums_are_exact_to_the_minute_at_both_edges_of_a_long_range(journal) -> None:
+    minute = LENGTH_MS["minute"]
+    for number in range(4):
+        at_ms = AT_MS + number * 20 * DAY
+        journal.append(begin(number, at_ms=at_ms))
+        journal.append(attempt(number, at_ms=at_ms))
+        journal.append(end(number, at_ms=at_ms))
+    drain(journal)
+    around = Range(AT_MS, AT_MS + 40 * DAY + minute)
+
+    assert overview(around).totals.requests == sum(point.requests for point in overview(around).over_time) == 3
+    assert overview(Range(AT_MS + minute, around.ends_at_ms)).totals.requests == 2
+    assert overview(Range(AT_MS + minute, AT_MS + 40 * DAY - minute)).totals.requests == 1
+    assert overview(Range(AT_MS + minute, AT_MS + 40 * DAY - minute)).totals.latency.samples == 1
+
+
+def test_the_overview_takes_as_many_queries_whatever_its_range(journal, django_assert_num_queries) -> None:
+    journal_request(journal, 1)
+    drain(journal)
+    for length in (HOUR, DAY, 400 * DAY):
+        with django_assert_num_queries(7):
+            overview(Range(AT_MS + HOUR - length, AT_MS + HOUR))
+
+
 def test_other_origins_stay_out_unless_asked(journal) -> None:
     for number, origin in enumerate(("live", "sample", "playground", "probe")):
         journal.append(begin(number, origin=origin))

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routerapp.store.sketches import GAMMA, Percentiles, bucket_of, percentiles, quantile, value_of
+from routerapp.store.sketches import (
+    GAMMA,
+    Percentiles,
+    bucket_of,
+    merged,
+    pack_sketch,
+    percentiles,
+    quantile,
+    unpack_sketch,
+    value_of,
+)
 
 SAMPLES = st.lists(st.integers(min_value=1, max_value=600_000), min_size=1, max_size=400)
 
@@ -25,9 +35,8 @@ def test_a_quantile_is_at_most_two_percent_off(samples: list[int], share: float)
 
 @given(SAMPLES, SAMPLES)
 def test_buckets_add_up_to_the_sketch_of_all_samples(one: list[int], other: list[int]) -> None:
-    added = counts(one)
-    for bucket, n in counts(other).items():
-        added[bucket] = added.get(bucket, 0) + n
+    packed = [pack_sketch(counts(samples)) for samples in (one, other)]
+    added = merged(map(unpack_sketch, packed))
 
     assert percentiles(added) == percentiles(counts(one + other))
 

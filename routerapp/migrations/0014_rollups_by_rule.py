@@ -100,7 +100,7 @@ def keep_horizon(cursor, finer, coarser, length_ms):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routerapp', '0011_cache_writes'),
+        ('routerapp', '0013_partitioned_traffic'),
     ]
 
     operations = [

@@ -10,13 +10,14 @@ def drop_index_of_time(apps, schema_editor):
         found = schema_editor.connection.introspection.get_constraints(cursor, table)
     for name, facts in found.items():
         if facts["index"] and facts["columns"] == ["at_ms"]:
-            schema_editor.execute(f"DROP INDEX {schema_editor.quote_name(name)}")
+            names = {"name": schema_editor.quote_name(name), "table": schema_editor.quote_name(table)}
+            schema_editor.execute(schema_editor.sql_delete_index % names)
 
 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routerapp', '0012_rollups_by_rule'),
+        ('routerapp', '0014_rollups_by_rule'),
     ]
 
     operations = [
