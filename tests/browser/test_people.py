@@ -15,6 +15,7 @@ from tests.browser.chromium import a_browser
 from tests.browser.looks import PAIRS, look_at
 from tests.browser.watch import WIDTHS, Watch
 from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, a_provider
+from tests.patience import wait_until
 from tests.process.product import QUICK_WORKSPACE, Product, a_product
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
@@ -102,7 +103,8 @@ def enrol(page: Page) -> tuple[pyotp.TOTP, list[str]]:
     page.get_by_role("link", name="Set it up").click()
     picture = page.get_by_role("img", name=re.compile("QR code"))
     expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.naturalWidth > 0 && image.complete")
+    # Asked from here: a page without JavaScript has no way to wait by itself.
+    wait_until(lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"), "the picture arrived")
     totp = pyotp.TOTP(page.locator("#secret").inner_text().replace(" ", ""))
     page.get_by_label("Code from the app").fill(totp.now())
     page.get_by_role("button", name="Switch it on").click()
