@@ -16,6 +16,21 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("Tests refuse to use the repository's own data folder. Unset SIGNALBOX_DATA_DIR.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What drives a browser or processes may fail by a busy machine: once more, seen in the summary (-rR). And such files come first.
+
+    A file's tests stay in one process of a parallel run, so a long file that begins last would be waited for by all.
+    """
+    for item in items:
+        if is_dear(item) and not item.get_closest_marker("once"):
+            item.add_marker(pytest.mark.flaky(reruns=1, rerun_except=["not ready"]))
+    items.sort(key=lambda item: not is_dear(item))
+
+
+def is_dear(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("browser", "process", "long"))
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
     """SQLite in a file, as in production: in memory, threads meet locks that real writers never do."""

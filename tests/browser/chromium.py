@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Only a test that fails waits this long.
+PATIENCE_MS = 30_000
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +35,7 @@ def a_browser() -> Iterator[Browser]:
             pytest.skip(
                 f"no browser on this machine: none of {', '.join(NAMES)}, nor Playwright's own ({error.message[:80]})"
             )
+        expect.set_options(timeout=PATIENCE_MS)
         print(f"browser: {path or 'Playwright’s own'} {browser.version}")
         yield browser
         browser.close()

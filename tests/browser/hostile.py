@@ -13,7 +13,7 @@ MARKUP = "<img src=x onerror=alert(1)>\"'&lt;"
 SCRIPT = "javascript:alert(1)"
 # Everything has a hostile name; one draft is edited, one policy never published. Prints the addresses' variable parts.
 HOSTILE_WORKSPACE = f"""
-import django, json; django.setup()
+import json
 from routerapp.models import APIKey, Draft, Invitation
 from routerapp.serving import draft_edits, edit_aliases, edit_catalog, edit_end_users, edit_scores, edit_teams, invitations, manage_keys, people, publish_policy, reprice_history
 from routerapp.serving.alerts import channels as alert_channels, rules as alert_rules
@@ -97,7 +97,7 @@ def ask(product: Product, key: str, **body: Any) -> tuple[int, str]:
 
 
 def send_traffic(product: Product, key: str) -> tuple[str, str, str]:
-    """About forty requests of which some fail; the decision ids of an answered, a failed and a hostile one."""
+    """About seventy requests of which some fail, until they are recorded; the decision ids of an answered, a failed and a hostile one."""
     prompts = (
         "Write a haiku about trains.",
         "def f(x): return x + 1  # why?",
@@ -118,12 +118,12 @@ def send_traffic(product: Product, key: str) -> tuple[str, str, str]:
         )
         for _ in range(2)
     ]
-    for number in range(24):
-        ask(product, product.key, model="policy/hostile-split", user=f"{MARKUP}{number}")
+    split = [ask(product, product.key, model="policy/hostile-split", user=f"{MARKUP}{number}") for number in range(24)]
     for name in (MARKUP, SCRIPT):
         ask(product, key, model=name)
     ask(product, product.key, messages=[{"role": "user", "content": "free crypto with guaranteed returns"}])
     assert [status for status, _ in failed] == [502] * 3, failed
+    product.wait_until_recorded(decision for _, decision in (*answered, *failed, *hostile, *split) if decision)
     return (
         next(decision for status, decision in answered if status == 200),
         failed[0][1],

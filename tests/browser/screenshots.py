@@ -78,14 +78,14 @@ def editor(page: Page) -> None:
         drafts.first.click()
     else:
         page.get_by_role("button", name="Edit in a new draft").click()
-        expect(page.locator("[data-toast]")).to_have_count(0, timeout=10_000)
+        expect(page.locator("[data-toast]")).to_have_count(0)
     expect(page.locator("[data-rules]")).to_be_visible()
 
 
 def rule(page: Page) -> None:
     editor(page)
     page.locator("[data-rule]").first.get_by_role("link", name="Edit").first.click()
-    expect(page.locator("#match-count")).to_contain_text("of", timeout=10_000)
+    expect(page.locator("#match-count")).to_contain_text("of")
 
 
 def playground(page: Page) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import urllib.request
 
 import pytest
@@ -20,16 +19,14 @@ USERS = 12
 ASKED_EACH = 2
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def product(tmp_path_factory):
     with a_product(
         tmp_path_factory.mktemp("experiments"), SIGNALBOX_DEMO="0", SIGNALBOX_ADMIN_PASSWORD=PASSWORD
     ) as product:
-        product.data_dir.mkdir()
-        product.run_python(QUICK_WORKSPACE)
+        product.prepare(QUICK_WORKSPACE)
         product.start()
         yield product
-        product.stop()
 
 
 @pytest.fixture
@@ -42,8 +39,8 @@ def page(product):
         assert watch.problems == []
 
 
-def ask(product: Product, user: str) -> str:
-    """The model that answered this user of the default policy."""
+def ask(product: Product, user: str) -> tuple[str, str]:
+    """(model, decision id) of one request of this user under the default policy."""
     body = {
         "model": "policy/cheaper-code",
         "user": user,
@@ -52,7 +49,7 @@ def ask(product: Product, user: str) -> str:
     headers = {"Authorization": f"Bearer {product.key}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{product.url}/v1/chat/completions", json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=20) as answer:
-        return str(answer.headers["x-router-model"])
+        return answer.headers["x-router-model"], answer.headers["x-router-decision-id"]
 
 
 def sign_in(page: Page) -> None:
@@ -88,11 +85,11 @@ def test_create_start_count_stop_and_decide(page, product):
     expect(page.get_by_text("not started", exact=True)).to_be_visible()
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("Nobody was drawn yet")).to_be_visible()
-    time.sleep(2)
+    product.wait_until_live()
 
-    models = {user: {ask(product, f"user-{user}") for _ in range(ASKED_EACH)} for user in range(USERS)}
-    assert any("claude-opus-5-5" in used for used in models.values())
-    time.sleep(1.5)
+    asked = [ask(product, f"user-{user}") for user in range(USERS) for _ in range(ASKED_EACH)]
+    assert "claude-opus-5-5" in {model for model, _ in asked}
+    product.wait_until_recorded(decision_id for _, decision_id in asked)
     page.reload()
     rows = page.get_by_role("region", name="Arms compared", exact=True).get_by_role("row")
     expect(rows).to_have_count(3)
@@ -109,5 +106,5 @@ def test_create_start_count_stop_and_decide(page, product):
     page.get_by_role("button", name="Write it down").click()
     expect(page.locator(".decision-note")).to_have_text("Everybody was happier.")
     expect(page.get_by_role("link", name="Version 3: stopped")).to_be_visible()
-    time.sleep(2)
-    assert "claude-opus-5-5" in {ask(product, f"later-{number}") for number in range(4)}
+    product.wait_until_live()
+    assert "claude-opus-5-5" in {ask(product, f"later-{number}")[0] for number in range(4)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import a_browser
 from tests.browser.watch import PASSWORD, Watch, sign_in
+from tests.patience import wait_until
 from tests.process.product import QUICK_WORKSPACE, Product, a_product
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
@@ -25,11 +27,15 @@ FOCUSED = """() => {
 @pytest.fixture(scope="module")
 def product(tmp_path_factory) -> Iterator[Product]:
     with a_product(tmp_path_factory.mktemp("keys"), SIGNALBOX_DEMO="0", SIGNALBOX_ADMIN_PASSWORD=PASSWORD) as product:
-        product.data_dir.mkdir()
-        product.run_python(QUICK_WORKSPACE)
+        product.prepare(QUICK_WORKSPACE)
         product.start()
         yield product
-        product.stop()
+
+
+@pytest.fixture
+def rule() -> str:
+    """A name that no other test and no earlier run of this one has used."""
+    return f"Night trains {secrets.token_hex(3)}"
 
 
 def tab_to(page: Page, name: str) -> None:
@@ -53,12 +59,18 @@ def rule_names(page: Page) -> list[str]:
     return [words.strip() for words in page.locator("[data-rule] .rule-title, [data-rule] h3").all_inner_texts()]
 
 
-def add_rule(page: Page) -> None:
+def wait_for_place(page: Page, rule: str, place: int) -> None:
+    """Until the moved rule stands there and has the focus again."""
+    wait_until(lambda: rule_names(page)[place] == rule, f"{rule} stands at {place}")
+    wait_until(lambda: rule in focused(page), f"{rule} has the focus")
+
+
+def add_rule(page: Page, rule: str) -> None:
     tab_to(page, "Add a rule")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="New rule", level=1)).to_be_visible()
     tab_to(page, "Name")
-    page.keyboard.type("Night trains")
+    page.keyboard.type(rule)
     tab_to(page, "What to look at")
     page.keyboard.type("last user")
     expect(page.get_by_label("How to compare")).to_be_visible()
@@ -70,10 +82,10 @@ def add_rule(page: Page) -> None:
     page.keyboard.type("night train")
     tab_to(page, "Save the rule")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Night trains")).to_be_visible()
+    expect(page.get_by_role("heading", name=rule)).to_be_visible()
 
 
-def test_a_rule_is_added_moved_and_published_without_a_mouse(product):
+def test_a_rule_is_added_moved_and_published_without_a_mouse(product, rule):
     with a_browser() as browser:
         context = browser.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
         watch = Watch(context, product.url)
@@ -85,27 +97,25 @@ def test_a_rule_is_added_moved_and_published_without_a_mouse(product):
         tab_to(page, "Edit in a new draft")
         page.keyboard.press("Enter")
         expect(page.locator("[data-rules]")).to_be_visible()
-        add_rule(page)
-        assert rule_names(page)[-1] == "Night trains"
+        add_rule(page, rule)
+        assert rule_names(page)[-1] == rule
 
-        tab_to(page, "Move “Night trains” up")
-        for _ in range(2):
+        tab_to(page, f"Move “{rule}” up")
+        for place in (-2, -3):
             page.keyboard.press("Enter")
-            page.wait_for_timeout(600)
-            assert focused(page).startswith("Move “Night trains” up"), focused(page)
+            wait_for_place(page, rule, place)
+            assert focused(page).startswith(f"Move “{rule}” up"), focused(page)
         page.keyboard.press("Alt+ArrowDown")
-        page.wait_for_timeout(600)
-        assert "Night trains" in focused(page)
-        assert rule_names(page)[-2] == "Night trains"
+        wait_for_place(page, rule, -2)
 
         tab_to(page, "Review and publish")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Publish", exact=True)).to_be_visible()
         tab_to(page, "Note")
-        page.keyboard.type("Night trains, by keyboard")
+        page.keyboard.type(f"{rule}, by keyboard")
         tab_to(page, "Publish as the next version")
         page.keyboard.press("Space")
-        expect(page.get_by_text("Night trains, by keyboard").first).to_be_visible()
+        expect(page.get_by_text(f"{rule}, by keyboard").first).to_be_visible()
         context.close()
     assert not watch.problems, "\n" + "\n".join(watch.problems)
 
@@ -121,7 +131,7 @@ def type_in_palette(page: Page, words: str, result: str) -> None:
     assert page.locator("#palette-query").get_attribute("aria-activedescendant") == first.get_attribute("id")
 
 
-def test_the_palette_leads_to_a_policy_that_is_edited_and_published_without_a_mouse(product):
+def test_the_palette_leads_to_a_policy_that_is_edited_and_published_without_a_mouse(product, rule):
     with a_browser() as browser:
         context = browser.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
         watch = Watch(context, product.url)
@@ -146,14 +156,14 @@ def test_the_palette_leads_to_a_policy_that_is_edited_and_published_without_a_mo
         tab_to(page, "Edit in a new draft")
         page.keyboard.press("Enter")
         expect(page.locator("[data-rules]")).to_be_visible()
-        add_rule(page)
+        add_rule(page, rule)
         type_in_palette(page, "publish customer", "Publish Customer support")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Publish", exact=True)).to_be_visible()
         tab_to(page, "Note")
-        page.keyboard.type("gk? by palette")
+        page.keyboard.type(f"gk? {rule} by palette")
         tab_to(page, "Publish as the next version")
         page.keyboard.press("Space")
-        expect(page.get_by_text("gk? by palette").first).to_be_visible()
+        expect(page.get_by_text(f"gk? {rule} by palette").first).to_be_visible()
         context.close()
     assert not watch.problems, "\n" + "\n".join(watch.problems)

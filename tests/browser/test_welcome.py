@@ -73,10 +73,9 @@ def vendor() -> Iterator[str]:
 def product(tmp_path_factory) -> Iterator[Product]:
     folder = tmp_path_factory.mktemp("welcome")
     with a_product(folder, SIGNALBOX_DEMO="0", SIGNALBOX_EGRESS_ALLOW="127.0.0.1") as product:
-        product.data_dir.mkdir()
+        product.prepare()
         product.start()
         yield product
-        product.stop()
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +125,12 @@ def connect(page: Page, url: str, watch: Watch) -> None:
     page.get_by_label("Credential").fill("sk-wrong")
     look(page, watch, "connect")
     page.get_by_role("button", name="Save and test").click()
-    expect(page.locator("#diagnosis .notice[data-tone=bad]")).to_be_visible(timeout=15_000)
+    expect(page.locator("#diagnosis .notice[data-tone=bad]")).to_be_visible()
     look(page, watch, "test failed")
     assert "sk-wrong" not in page.content()
     page.get_by_label("Credential").fill(CREDENTIAL)
     page.get_by_role("button", name="Save and test again").click()
-    expect(page.get_by_text("It works.")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("It works.")).to_be_visible()
     look(page, watch, "test passed")
 
 
@@ -171,8 +170,9 @@ def make_key(page: Page, watch: Watch) -> str:
     return full_key
 
 
+@pytest.mark.once
 def test_from_an_empty_installation_to_the_first_answer(product, browser, vendor):
-    context = browser.new_context(base_url=product.url, viewport=WIDTHS["wide"], bypass_csp=True)
+    context = browser.new_context(base_url=product.url, viewport=WIDTHS["wide"])
     watch = Watch(context, product.url)
     page = context.new_page()
     choose_password(page, product, watch)
@@ -187,7 +187,7 @@ def test_from_an_empty_installation_to_the_first_answer(product, browser, vendor
     )
 
     assert (answer.model, answer.choices[0].message.content) == ("huge-1", "Hello, bonjour, hallo.")
-    expect(page.get_by_role("heading", name="It was answered")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="It was answered")).to_be_visible()
     expect(page.locator("#waiting")).to_contain_text("huge-1")
     expect(page.locator("#waiting")).to_contain_text("$0.0001")
     look(page, watch, "first request")

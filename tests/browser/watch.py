@@ -23,11 +23,18 @@ RUN_AXE = """async (only) => {
   const found = await axe.run(document, {runOnly: only, resultTypes: ["violations"], preload: false});
   return found.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 4).map((node) => `${node.target.join(" ")} (${node.failureSummary.split("\\n")[1]?.trim()})`).join("; ")}`);
 }"""
-# Colours fade into a new theme; half way they contrast with nothing. What is hidden on a phone may never end its fading.
-SETTLED = """() => Promise.race([
-  new Promise(requestAnimationFrame).then(() => Promise.allSettled(document.getAnimations().map((one) => one.finished))),
-  new Promise((resolve) => setTimeout(resolve, 400)),
-])"""
+# Colours fade into a new theme; half way they contrast with nothing. Waiting would take as long as the machine is busy, and what is hidden
+# may never end its fading, so each is brought to its end; what inherits from it begins then, so again until there is none.
+SETTLED = """async () => {
+  for (let round = 0; round < 8; round += 1) {
+    await new Promise(requestAnimationFrame);
+    const fading = document.getAnimations();
+    if (round > 1 && !fading.length) return;
+    for (const one of fading) {
+      try { one.finish(); } catch { one.cancel(); }
+    }
+  }
+}"""
 # The widest thing that sticks out, for the message.
 TOO_WIDE = """() => {
   const room = document.documentElement.clientWidth;
@@ -44,6 +51,7 @@ class Watch:
         self.problems: list[str] = []
         self.place = "before the first page"
         self._home = urlsplit(url).netloc
+        self._is_deaf = False
         context.add_init_script(RECORD_VIOLATIONS)
         context.on("request", self._see_request)
         context.on("console", self._hear)
@@ -62,10 +70,14 @@ class Watch:
             self.add(f"scrolls sideways: {wide}")
 
     def add_axe(self, page: Page, is_seen_before: bool = False) -> None:
-        """Only in a context that bypasses the content security policy: axe is no part of the page."""
+        """After check(): axe is no part of the page, and what it does to the page is not held against that."""
+        self._is_deaf = True
         if not page.evaluate("typeof axe === 'object'"):
             page.evaluate(AXE.read_text("utf-8"))
-        for problem in page.evaluate(RUN_AXE, LOOKS if is_seen_before else WCAG):
+        problems = page.evaluate(RUN_AXE, LOOKS if is_seen_before else WCAG)
+        page.evaluate("window.violations.splice(0)")
+        self._is_deaf = False
+        for problem in problems:
             self.add(f"axe: {problem}")
 
     def _see_request(self, request: Request) -> None:
@@ -75,6 +87,8 @@ class Watch:
 
     def _hear(self, message: ConsoleMessage) -> None:
         # The page's own status is no fault of it: 404 and 422 are visited on purpose.
+        if self._is_deaf:
+            return
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.add(f"console: {message.text}")
 

@@ -65,11 +65,13 @@ class Planted:
         if read != raw:
             self.seen[where].append(read)
 
-    def found(self) -> set[tuple[str, str]]:
-        """(secret's name, where): in the clear, or spelled as base64, hexadecimal, JSON or part of a URL."""
+    def found(self, *beginnings: str) -> set[tuple[str, str]]:
+        """(secret's name, where) of what came out at places that begin so: in the clear, or as base64, hexadecimal, JSON or part of a URL."""
         wanted = {(name, spelling) for name, secret in self.secrets.items() for spelling in spellings(secret)}
         hits = set()
         for where, parts in self.seen.items():
+            if not where.startswith(beginnings):
+                continue
             whole = b"\0".join(parts)
             hits |= {(name, where) for name, spelling in wanted if spelling in whole}
         return hits

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.patience import wait_until
+from tests.process.console import PROJECT as PROJECT
+from tests.process.console import Console
+from tests.process.prepared import BARE, fill
+
 READY_SECONDS = 300.0
+LIVE_SECONDS = 60.0
 # A workspace with quick simulated models and no history; prints nothing.
 QUICK_WORKSPACE = """
-import django; django.setup()
 from django.db import transaction
 from django.utils import timezone
 from django.conf import settings
@@ -28,8 +35,6 @@ from routerapp.management.banner import keep_first_key
 from routerapp.models import Deployment
 from routerapp.serving.installation import first_start
 from routerapp.store.revisions import record_config_revision
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 keep_first_key(settings.ENVIRONMENT, first_start(settings.ENVIRONMENT))
 with transaction.atomic():
     make_workspace(timezone.now())
@@ -38,6 +43,8 @@ with transaction.atomic():
         deployment.save()
     record_config_revision("quick simulations")
 """
+# All that a workspace is made from: whatever else differs between products, their prepared folders are the same.
+_OF_A_WORKSPACE = ("SIGNALBOX_DEMO", "SIGNALBOX_ADMIN_PASSWORD")
 _taken = count()
 
 
@@ -48,6 +55,7 @@ class Product:
     variables: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     output: Path | None = None
+    _console: Console | None = None
 
     @property
     def url(self) -> str:
@@ -91,12 +99,48 @@ class Product:
     def printed(self) -> str:
         return self.output.read_text() if self.output else ""
 
+    def prepare(self, workspace: str = "") -> None:
+        """Fill the data folder before the first start, with tables, pages' files and what this code makes."""
+        variables = {name: self.variables[name] for name in _OF_A_WORKSPACE if name in self.variables}
+
+        def make(data_dir: Path) -> None:
+            if workspace:
+                Product(data_dir, self.port, variables).prepare()
+            with a_console(Product(data_dir, self.port, variables)) as console:
+                console.run(workspace or BARE)
+
+        fill(self.data_dir, f"{workspace} {sorted(variables.items()) if workspace else ''}", make)
+
     def run_python(self, code: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False
+        """In a process that stays open until the product is let go."""
+        if self._console is None:
+            self._console = Console(self.environment)
+        return self._console.run(code)
+
+    def change(self, code: str) -> None:
+        """Run a write use case in another process and wait until what serves has it."""
+        self.run_python(code)
+        self.wait_until_live()
+
+    def wait_until_live(self) -> None:
+        """Until the gateway serves by the newest configuration that is in the database now."""
+        [[newest]] = self.rows("SELECT serial FROM routerapp_installationstate")
+        wait_until(
+            lambda: json.loads(self.get("/readyz")[1])["serial"] >= newest,
+            "the newest configuration serves",
+            LIVE_SECONDS,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"file:{self.data_dir}/signalbox.sqlite3?mode=ro", uri=True)) as database:
+            return database.execute(query, values).fetchall()
+
+    def wait_until_recorded(self, decisions: Iterable[str]) -> None:
+        """Until each of these decisions has its row."""
+        wanted = set(decisions)
+        wait_until(
+            lambda: wanted <= {row[0] for row in self.rows("SELECT id FROM routed_request")}, f"{wanted} are recorded"
+        )
 
     def get(self, path: str, timeout: float = 5) -> tuple[int, str]:
         with urllib.request.urlopen(self.url + path, timeout=timeout) as answer:
@@ -137,6 +181,13 @@ class Product:
             self.process.wait(90)
         return time.monotonic() - began
 
+    def let_go(self) -> None:
+        if self._console is not None:
+            self._console.close()
+            self._console = None
+        if self.process is not None and self.process.poll() is None:
+            self.kill_tree()
+
 
 def free_port() -> int:
     """Below those the system gives to connections, and of this test process alone: a product that starts again finds it free."""
@@ -149,11 +200,20 @@ def free_port() -> int:
 
 
 @contextmanager
+def a_console(product: Product) -> Iterator[Console]:
+    console = Console(product.environment)
+    try:
+        yield console
+    finally:
+        console.close()
+
+
+@contextmanager
 def a_product(folder: Path, **variables: str) -> Iterator[Product]:
+    """Whatever still runs of it afterwards is killed: waiting for a good end would take seconds that test_run.py spends once."""
     data_dir = folder / "data"
     product = Product(data_dir, free_port(), variables)
     try:
         yield product
     finally:
-        if product.process is not None and product.process.poll() is None:
-            product.kill_tree()
+        product.let_go()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +13,13 @@ import httpx
 from tests.process.product import Product, a_product
 
 MODELS = ("alpha", "beta", "gamma")
-LIVE_SECONDS = 2.0
 SETUP = """
-import django; django.setup()
 from django.conf import settings
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from routerapp.management.banner import keep_first_key
 from routerapp.serving.installation import first_start
 keep_first_key(settings.ENVIRONMENT, first_start(settings.ENVIRONMENT))
 """
 IMPORTS = """
-import django; django.setup()
 from routerapp.models import Deployment, Draft, Policy
 from routerapp.serving.edit_catalog import *
 from routerapp.serving.edit_scores import set_score
@@ -47,9 +41,16 @@ add_provider("sim", name="Simulated", kind="simulated", by=SYSTEM)
 for number, slug in enumerate(("alpha", "beta", "gamma")):
     add_language_model(slug, {"name": slug, "context_window": 100000, "has_streaming": True}, by=SYSTEM)
     add_deployment(slug, {"name": slug, "upstream_model": slug, "simulation": {**quick, "seed": number}}, provider="sim", language_model=slug, by=SYSTEM)
+"""
+VALUES = """
+for number, slug in enumerate(("alpha", "beta", "gamma")):
     add_price(slug, input_usd_per_mtok=str(number + 1), output_usd_per_mtok=str(number + 1), by=SYSTEM)
     for dimension in ("accuracy", "code", "math", "creativity"):
         set_score(slug, dimension, 0.9 - number / 10, by=SYSTEM)
+"""
+RESET = f"""{VALUES}
+for number, slug in enumerate(("alpha", "beta", "gamma")):
+    edit_deployment(slug, {{"simulation": {{**quick, "seed": number}}, "is_enabled": True, "tokens_per_minute": None}}, by=SYSTEM)
 """
 
 
@@ -61,9 +62,11 @@ class Router:
         )
 
     def change(self, code: str) -> None:
-        """Run a write use case in another process, then wait until every worker must have it."""
-        self.product.run_python(IMPORTS + code)
-        time.sleep(LIVE_SECONDS)
+        self.product.change(IMPORTS + code)
+
+    def reset(self) -> None:
+        """As it was made: what a test has changed, or left half changed, is nobody else's matter. Whoever changes next waits for it."""
+        self.product.run_python(IMPORTS + RESET)
 
     def publish(self, slug: str, use: dict[str, object]) -> str:
         self.change(f"publish({slug!r}, {use!r})")
@@ -83,14 +86,12 @@ class Router:
 @contextmanager
 def a_router(folder: Path) -> Iterator[Router]:
     with a_product(folder, SIGNALBOX_DEMO="0") as product:
-        product.data_dir.mkdir()
-        product.run_python(SETUP)
-        product.run_python(IMPORTS + CATALOG)
+        product.prepare(SETUP)
+        product.run_python(IMPORTS + CATALOG + VALUES)
         product.start()
         router = Router(product)
         yield router
         router.client.close()
-        product.stop()
 
 
 def pool(*models: str) -> list[str]:

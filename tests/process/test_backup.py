@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.process.product import PROJECT, QUICK_WORKSPACE, Product, a_product, free_port
+from tests.patience import wait_until
+from tests.process.product import PROJECT, QUICK_WORKSPACE, Product, a_product
 
 pytestmark = pytest.mark.process
 
@@ -83,11 +86,12 @@ def manage(product: Product, *arguments: str, **variables: str) -> subprocess.Co
     )
 
 
-def restored(backup: Path, folder: Path) -> Product:
-    product = Product(folder / "data", free_port())
-    done = manage(product, "restore", str(backup), "--json", SIGNALBOX_BACKUP_PASSPHRASE=PASSPHRASE)
-    assert done.returncode == 0, done.stderr
-    return product
+@contextmanager
+def restored(backup: Path, folder: Path) -> Iterator[Product]:
+    with a_product(folder) as product:
+        done = manage(product, "restore", str(backup), "--json", SIGNALBOX_BACKUP_PASSPHRASE=PASSPHRASE)
+        assert done.returncode == 0, done.stderr
+        yield product
 
 
 def overview(product: Product, key: str) -> dict[str, object]:
@@ -116,27 +120,26 @@ def signs_in(product: Product, password: str) -> bool:
 def original(tmp_path_factory):
     folder = tmp_path_factory.mktemp("backup")
     with a_product(folder, SIGNALBOX_DEMO="0", SIGNALBOX_ADMIN_PASSWORD=PASSWORD) as product:
-        product.data_dir.mkdir()
-        product.run_python(QUICK_WORKSPACE)
+        product.prepare(QUICK_WORKSPACE)
         management_key = product.run_python(PREPARE).strip()
         product.start()
         for number in range(REQUESTS):
             ask(product, number)
         yield product, management_key, folder
-        product.stop()
 
 
 @pytest.fixture(scope="module")
 def both(original, tmp_path_factory):
     """The original, quiet, and its copy, started; made with nothing but the two commands."""
     product, management_key, folder = original
-    time.sleep(2.5)
+    wait_until(
+        lambda: product.rows("SELECT count(*) FROM routed_request") == [(REQUESTS,)], "every request is recorded"
+    )
     done = manage(product, "backup", str(folder / "quiet.backup"), "--json", SIGNALBOX_BACKUP_PASSPHRASE=PASSPHRASE)
     assert done.returncode == 0, done.stderr
-    copy = restored(folder / "quiet.backup", tmp_path_factory.mktemp("restored"))
-    copy.start()
-    yield product, copy, management_key
-    copy.stop()
+    with restored(folder / "quiet.backup", tmp_path_factory.mktemp("restored")) as copy:
+        copy.start()
+        yield product, copy, management_key
 
 
 def test_the_same_decisions_replay_and_every_cost_is_the_same(both):
@@ -196,21 +199,20 @@ def test_nothing_that_was_answered_is_missing_from_a_backup_taken_in_the_middle_
     threads = [threading.Thread(target=traffic) for _ in range(3)]
     for thread in threads:
         thread.start()
-    while len(answered) < 20:
-        time.sleep(0.05)
+    wait_until(lambda: len(answered) >= 20, "twenty answers came")
     before = list(answered)
     done = manage(product, "backup", str(folder / "busy.backup"), SIGNALBOX_BACKUP_PASSPHRASE=PASSPHRASE)
     stop.set()
     for thread in threads:
         thread.join()
     assert done.returncode == 0, done.stderr
-    copy = restored(folder / "busy.backup", tmp_path)
-    drained = manage(copy, "drain", "--once")
-    assert drained.returncode == 0, drained.stderr
-    _, rows, _, _ = json.loads(copy.run_python(REPLAY))
+    with restored(folder / "busy.backup", tmp_path) as copy:
+        drained = manage(copy, "drain", "--once")
+        assert drained.returncode == 0, drained.stderr
+        _, rows, _, _ = json.loads(copy.run_python(REPLAY))
 
-    assert set(before) <= set(rows)
-    assert manage(copy, "doctor", "--json").returncode == 0
+        assert set(before) <= set(rows)
+        assert manage(copy, "doctor", "--json").returncode == 0
 
 
 def test_a_used_folder_and_a_running_product_are_left_alone(original, tmp_path):
@@ -235,14 +237,14 @@ def test_rotated_secrets_leave_keys_people_and_credentials_working(original, tmp
     product, management_key, folder = original
     backup = folder / "to-rotate.backup"
     manage(product, "backup", str(backup), SIGNALBOX_BACKUP_PASSPHRASE=PASSPHRASE)
-    copy = restored(backup, tmp_path)
-    before = (copy.data_dir / "root.key").read_text()
-    done = manage(copy, "rotate_secrets", "--json")
-    after = (copy.data_dir / "root.key").read_text()
+    with restored(backup, tmp_path) as copy:
+        before = (copy.data_dir / "root.key").read_text()
+        done = manage(copy, "rotate_secrets", "--json")
+        after = (copy.data_dir / "root.key").read_text()
 
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["renewed"]["Credential.ciphertext"] == 1
-    assert before.splitlines()[0] != after.splitlines()[0]
-    assert before.splitlines()[0] in after, "the pepper of key hashes"
-    known, hashes_alike, credential = json.loads(copy.run_python(STILL_KNOWN + f"print(still({management_key!r}))"))
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["renewed"]["Credential.ciphertext"] == 1
+        assert before.splitlines()[0] != after.splitlines()[0]
+        assert before.splitlines()[0] in after, "the pepper of key hashes"
+        known, hashes_alike, credential = json.loads(copy.run_python(STILL_KNOWN + f"print(still({management_key!r}))"))
     assert (known, hashes_alike, credential) == (True, True, CREDENTIAL)

@@ -9,7 +9,6 @@ import base64
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from html import unescape
 
@@ -72,8 +71,7 @@ def searched(tmp_path_factory) -> Iterator[Planted]:
     folder, planted = tmp_path_factory.mktemp("planted"), Planted()
     with otlp_collector() as collector, a_provider() as openid, echoing_upstream() as upstream:
         with a_product(folder, **variables(planted, collector.url, openid.issuer)) as product:
-            product.data_dir.mkdir()
-            product.run_python(QUICK_WORKSPACE)
+            product.prepare(QUICK_WORKSPACE)
             key = planted.plant("management key", product.run_python(MAKE_KEY).strip().splitlines()[-1])
             planted.plant("first key", product.key)
             root = (product.data_dir / "root.key").read_text().split("\n")[0]
@@ -99,7 +97,7 @@ def drive(planted: Planted, product: Product, key: str, upstream: Echoing) -> No
     with httpx.Client(base_url=product.url, trust_env=False, timeout=30) as client:
         client.headers["authorization"] = f"Bearer {key}"
         call = Caller(planted, client, "API")
-        catalogue(planted, call, upstream)
+        catalogue(planted, call, product, upstream)
         chats(planted, call, key)
         administration(planted, call)
     with httpx.Client(base_url=product.url, trust_env=False, timeout=30) as stranger:
@@ -110,7 +108,7 @@ def drive(planted: Planted, product: Product, key: str, upstream: Echoing) -> No
         planted.came_out(f"file while running {name.split('/')[0]}", content)
 
 
-def catalogue(planted: Planted, call: Caller, upstream: Echoing) -> None:
+def catalogue(planted: Planted, call: Caller, product: Product, upstream: Echoing) -> None:
     credentials = {
         "echo": ("openai", planted.plant("provider credential", plants.CREDENTIAL)),
         "other": ("anthropic", planted.plant("second credential", plants.SECOND_CREDENTIAL)),
@@ -152,7 +150,7 @@ def catalogue(planted: Planted, call: Caller, upstream: Echoing) -> None:
         "/api/providers/echo/credential",
         json={"credential": planted.plant("bad credential", "planted-Bad-59\r\nx")},
     )
-    time.sleep(2.5)
+    product.wait_until_live()
 
 
 def chats(planted: Planted, call: Caller, key: str) -> None:
@@ -319,7 +317,7 @@ def commands(planted: Planted, product: Product) -> None:
 
 def leaks(planted: Planted, *beginnings: str) -> set[tuple[str, str]]:
     assert any(where.startswith(beginnings) for where in planted.seen), "nothing was looked at"
-    return {hit for hit in planted.found() if hit[1].startswith(beginnings)}
+    return planted.found(*beginnings)
 
 
 def test_the_upstream_was_sent_what_it_is_meant_to_get(searched):

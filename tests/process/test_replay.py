@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.patience import wait_until
 from tests.process.router import Router, a_router, pool
 
 pytestmark = pytest.mark.process
@@ -120,7 +120,8 @@ def replayed(tmp_path_factory):
             "publish_draft(d.pk, expected_revision=d.revision, note='', by=SYSTEM)"
         )
         ask_all(router, range(REQUESTS // 2, REQUESTS))
-        time.sleep(3)
+        recorded = "SELECT count(*) FROM decision_inputs"
+        wait_until(lambda: router.product.rows(recorded)[0][0] >= REQUESTS, "every decision is recorded")
         yield json.loads(router.product.run_python(REPLAY))
 
 
