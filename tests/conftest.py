@@ -17,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives a browser or processes may fail by a busy machine: once more, seen in the summary (-rR). And such files come first.
+    """What drives a browser or processes may fail by a busy machine: once more, and the summary says so. And such files come first.
 
     A file's tests stay in one process of a parallel run, so a long file that begins last would be waited for by all.
     """
@@ -25,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if is_dear(item) and not item.get_closest_marker("once"):
             item.add_marker(pytest.mark.flaky(reruns=1, rerun_except=["not ready"]))
     items.sort(key=lambda item: not is_dear(item))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why a test had to run again: what passes at the second try is a fault all the same."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.section(f"failed at first: {report.nodeid} ({report.when})", sep="-")
+        terminalreporter.line(report.longreprtext[-3_000:])
 
 
 def is_dear(item: pytest.Item) -> bool:

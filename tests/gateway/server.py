@@ -53,6 +53,29 @@ class Running:
             return client.post(path, **({"json": body} if body is not None else {}), **options)
 
 
+class Server(uvicorn.Server):
+    """Ends as soon as it is told and its last connection is gone; uvicorn's own looks ten times a second, which a thousand tests wait for."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._is_told = asyncio.Event()
+
+    def end(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon_threadsafe(self._is_told.set)
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._is_told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:
+            await asyncio.sleep(0.002)
+
+
 @contextmanager
 def running_gateway(
     folder: Path,
@@ -72,22 +95,22 @@ def running_gateway(
         transport = make_transport() if make_transport else None
         runtime = a_runtime(folder, snapshot, SystemClock(), transport)
         config = uvicorn.Config(Gateway(runtime), lifespan="off", log_level="warning", access_log=False)
-        server = uvicorn.Server(config)
+        server = Server(config)
         held.update(server=server, runtime=runtime, loop=asyncio.get_running_loop())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.002)
         started.set()
         await serving
         await runtime.close(2)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert started.wait(15)
+    assert started.wait(60)
     try:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         yield Running(held["runtime"], url, key, held["loop"])
     finally:
-        held["server"].should_exit = True
-        thread.join(15)
+        held["server"].end(held["loop"])
+        thread.join(60)
         listener.close()

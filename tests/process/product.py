@@ -45,7 +45,8 @@ with transaction.atomic():
 """
 # All that a workspace is made from: whatever else differs between products, their prepared folders are the same.
 _OF_A_WORKSPACE = ("SIGNALBOX_DEMO", "SIGNALBOX_ADMIN_PASSWORD")
-_taken = count()
+# Two runs at the same time on one machine begin at different places.
+_taken = count(os.getpid() * 37)
 
 
 @dataclass(slots=True)
