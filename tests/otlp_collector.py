@@ -42,7 +42,7 @@ class Collector:
             for span in of_scope.spans
         ]
 
-    def wait_for(self, count: int, seconds: float = 10.0) -> list[Any]:
+    def wait_for(self, count: int, seconds: float = 60.0) -> list[Any]:
         deadline = time.monotonic() + seconds
         while len(self.spans) < count:
             assert time.monotonic() < deadline, f"{len(self.spans)} spans of {count}"

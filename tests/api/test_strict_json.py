@@ -29,11 +29,11 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_json_that_could_mean_two_things_or_none_is_refused(body: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     answer = calls_as("admin")("POST", "policies", body)
 
     assert answer.status_code in (400, 422)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     error_of(answer)
     assert not Policy.objects.exists()
 

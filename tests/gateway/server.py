@@ -38,7 +38,7 @@ class Running:
         async def run() -> T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(60)
 
     def client(self, **headers: str) -> httpx.Client:
         return httpx.Client(

@@ -24,7 +24,7 @@ GOOD = {"model": "auto", "messages": [{"role": "user", "content": "Say hello"}]}
 SLOW = {"ttft_ms": {"p50": 200, "p95": 210}, "tokens_per_second": 20, "output_tokens": {"mean": 400}}
 
 
-def wait_for(condition, seconds: float = 3.0):
+def wait_for(condition, seconds: float = 60.0):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():
@@ -53,7 +53,8 @@ def test_a_caller_who_leaves_cancels_a_simulated_upstream(tmp_path, is_streaming
         left_at = time.monotonic()
         end = wait_for(lambda: ends(running.runtime))[0]
 
-        assert time.monotonic() - left_at < 1
+        # Long before the answer would have ended by itself.
+        assert time.monotonic() - left_at < 10
         assert (end.status, end.http_status) == ("cancelled", 499)
         assert wait_for(lambda: running.runtime.in_flight == 0)
 
@@ -211,4 +212,4 @@ class real_upstream:
         self._loop.close()
 
     def _run(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)

@@ -16,7 +16,7 @@ import httpx
 from tests.process.product import free_port
 
 PROGRAM = Path(sys.prefix) / "llmock" / "bin" / "llmock"
-START_SECONDS = 30
+START_SECONDS = 120
 # Slow enough that a client which stops reading has left before the stream would have ended by itself.
 CHUNK_DELAY_MS = 10
 
@@ -55,12 +55,12 @@ def a_llmock() -> Iterator[LLMock]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        with httpx.Client(base_url=url, trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
             _wait(client, process)
             yield LLMock(url, client)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:

@@ -125,7 +125,7 @@ def test_redacting_is_quick_on_long_hostile_lines(lines):
         "eyJ" + "a" * 300_000,
         "password=" * 50_000,
     ):
-        began = time.perf_counter()
+        began = time.thread_time()
         lines.format(a_record("%s", text))
 
-        assert time.perf_counter() - began < 1.0, text[:20]
+        assert time.thread_time() - began < 1.0, text[:20]

