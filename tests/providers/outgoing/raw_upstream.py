@@ -163,12 +163,12 @@ def _reset_when_closed(writer: asyncio.StreamWriter) -> None:
     raw.close()
 
 
-def request_to(url: str, body: bytes = b"{}", **headers: str) -> UpstreamRequest:
+def request_to(url: str, body: bytes = b"{}", /, **headers: str) -> UpstreamRequest:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return UpstreamRequest("POST", url, named, body, False, Target("here", "openai", url, "model"))
 
 
-async def ask(transport: HttpTransport, url: str, body: bytes = b"{}", **headers: str) -> HttpAnswer:
+async def ask(transport: HttpTransport, url: str, body: bytes = b"{}", /, **headers: str) -> HttpAnswer:
     return await transport.open(request_to(url, body, **headers), 2_000)
 
 
