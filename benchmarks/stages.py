@@ -28,6 +28,7 @@ from django.conf import settings  # noqa: E402
 from benchmarks.bodies import a_body  # noqa: E402
 from routerapp.gateway import chat  # noqa: E402
 from routerapp.gateway.app import Gateway  # noqa: E402
+from routerapp.gateway.call import Call  # noqa: E402
 from routerapp.providers import openai  # noqa: E402
 from routerapp.providers.clock import SystemClock  # noqa: E402
 from routerapp.providers.dispatch import DispatchTransport  # noqa: E402
@@ -60,7 +61,7 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (Recording, "_attempt_ended", "of it: record the attempt"),
     (serve_chat, "complete_answer", "complete the answer"),
     (Recording, "end", "record: end"),
-    (chat, "send_bytes", "write the head"),
+    (Call, "reply", "write the answer"),
 )
 
 

@@ -12,6 +12,7 @@ import orjson
 from routerapp.engine.chat import Chat
 from routerapp.engine.money import usd_number
 from routerapp.engine.types import CallerFacts
+from routerapp.serving.admission import Admission
 from routerapp.serving.answer_body import complete_answer, router_metadata
 from routerapp.serving.answer_uses import uses_of
 from routerapp.serving.decisions import plain_decision
@@ -31,21 +32,21 @@ async def serve_chat(runtime: Runtime, chat: Chat, caller: CallerFacts, origin: 
     recording = Recording(runtime, chat, caller, origin)
     prepared: Prepared | None = None
     try:
-        if runtime.shared is not None:
-            await recording.admission.cover()
-        recording.admission.enter()
-        prepared = prepare(runtime, chat, caller)
-        while runtime.shared is not None and await recording.admission.cover_plan(prepared):
+        if runtime.shared is None:
+            recording.admission.enter()
             prepared = prepare(runtime, chat, caller)
+        else:
+            prepared = await _prepare_together(recording.admission, runtime, chat, caller)
         if chat.extras.dry_run:
             recording.admission.release()
             return route_answer(prepared, recording.admission.headers())
         recording.uses = uses_of(runtime, prepared, chat, caller)
         refuse_unrouted(prepared.decision)
-        if recording.uses is None or recording.uses.stored is None:
+        stored = None if recording.uses is None else recording.uses.stored
+        if stored is None:
             recording.admission.take(prepared)
         recording.begin(prepared)
-        if runtime.journal.syncs is not None and (recording.uses is None or recording.uses.stored is None):
+        if runtime.journal.syncs is not None and stored is None:
             await recording.begun(prepared)
     except Refused as refused:
         recording.admission.explain(refused, prepared)
@@ -55,14 +56,23 @@ async def serve_chat(runtime: Runtime, chat: Chat, caller: CallerFacts, origin: 
     except BaseException:
         recording.admission.release()
         raise
-    if recording.uses is not None and recording.uses.stored is not None:
-        served = serve_stored(recording, recording.uses.stored, prepared, chat)
-        if runtime.journal.syncs is not None:
-            await runtime.journal.durable()
+    if stored is not None:
+        served = serve_stored(recording, stored, prepared, chat)
+        await runtime.journal.durable()
         return served
     if runtime.journal.syncs is None:
         runtime.live.apply(prepared.effects)
     return await (open_stream if chat.is_streaming else _plain)(recording, prepared, chat)
+
+
+async def _prepare_together(admission: Admission, runtime: Runtime, chat: Chat, caller: CallerFacts) -> Prepared:
+    """Where limits are shared with other processes: waits for its share of them only where what is here does not do."""
+    await admission.cover()
+    admission.enter()
+    prepared = prepare(runtime, chat, caller)
+    while await admission.cover_plan(prepared):
+        prepared = prepare(runtime, chat, caller)
+    return prepared
 
 
 async def _plain(recording: Recording, prepared: Prepared, chat: Chat) -> Served:

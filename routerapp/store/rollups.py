@@ -191,7 +191,9 @@ class Increments:
 def _upsert(cursor: CursorWrapper, table: Table, rows: Mapping[int, tuple[tuple[Any, ...], _Row]]) -> None:
     """A new row has its sketches at once; those of a row that is there are merged afterwards."""
     names = ("id", *table.dimensions, *table.sums, *SKETCHES)
-    values = [(row_id, *where, *row.sums, *map(pack_sketch, row.samples)) for row_id, (where, row) in sorted(rows.items())]
+    values = [
+        (row_id, *where, *row.sums, *map(pack_sketch, row.samples)) for row_id, (where, row) in sorted(rows.items())
+    ]
     if cursor.db.vendor == "postgresql":
         copy_sums(cursor, table.name, names, table.sums, values)
         return
