@@ -30,22 +30,35 @@ def readings_for(policy: Policy, inputs: Inputs, now_ms: int) -> Readings:
 
 def first_match(policy: Policy, readings: Readings, observations: Mapping[str, bool], trace: list[TraceStep]) -> Rule:
     """The first enabled rule that matches, else the default; adds one step per rule looked at. Raises UnknownObservation."""
-    for rule in policy.rules:
-        is_unknown = False
-        for test, missed in rule.checks:
-            truth = test(readings, observations)
-            if truth is None:
-                is_unknown = True
-            elif not truth:
-                trace.append(missed)
-                break
-        else:
-            if is_unknown:
-                raise _unknown(rule, observations)
-            trace.append(rule.matched)
-            return rule
+    for stretch in policy.stretches:
+        missed = stretch.missed
+        places = stretch.everywhere if stretch.field is None else stretch.by_value.get(readings.get(stretch.field), ())
+        passed = 0
+        for place in places:
+            if missed:
+                trace.extend(missed[passed:place])
+                passed = place + 1
+            rule = stretch.rules[place]
+            if _matches(rule, readings, observations, trace):
+                return rule
+        trace.extend(missed[passed:])
     trace.append(_DEFAULT_USED)
     return policy.default
+
+
+def _matches(rule: Rule, readings: Readings, observations: Mapping[str, bool], trace: list[TraceStep]) -> bool:
+    is_unknown = False
+    for test, missed in rule.checks:
+        truth = test(readings, observations)
+        if truth is None:
+            is_unknown = True
+        elif not truth:
+            trace.append(missed)
+            return False
+    if is_unknown:
+        raise _unknown(rule, observations)
+    trace.append(rule.matched)
+    return True
 
 
 def evaluate_policy_match(policy: Policy, inputs: Inputs, now_ms: int) -> tuple[str | None, bool]:

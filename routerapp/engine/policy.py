@@ -15,6 +15,7 @@ from routerapp.engine.operators import Test, never
 from routerapp.engine.problems import PolicyError as PolicyError
 from routerapp.engine.problems import Problem as Problem
 from routerapp.engine.section import Section
+from routerapp.engine.stretches import Stretch, stretches_of
 from routerapp.engine.types import Handling, TraceStep
 from routerapp.engine.uses import Use, read_use
 from routerapp.engine.verdicts import Verdict
@@ -24,7 +25,7 @@ SETTINGS_KEYS = ("constraints", *POLICY_EXTRA_KEYS, "content")
 KEYS = ("schema", "policy", "description", "timezone", *SETTINGS_KEYS, "rules", "default")
 RULE_KEYS = ("id", "name", "enabled", "when", "use")
 RESERVED_RULE_IDS = ("default", "pinned")
-MAX_RULES = 500
+MAX_RULES = 1_000
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
@@ -55,6 +56,10 @@ class Policy:
     document: Mapping[str, Any]
     uses_clock: bool = False
     content: Handling = PLAIN_HANDLING
+    stretches: tuple[Stretch, ...] = field(init=False, repr=False, compare=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stretches", stretches_of(self.rules))
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from routerapp.engine.candidates import Survey
 from routerapp.engine.config import parse_config
 from routerapp.engine.decide import decide
 from routerapp.engine.policy import parse_policy
@@ -159,3 +161,20 @@ def test_the_recorded_probability_is_the_frequency(kind, share, count):
     for candidate in decision.candidates:
         # four standard errors of a share of 0.5
         assert wins[candidate.deployment] / count == pytest.approx(candidate.probability, abs=2 / count**0.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(situations(), st.integers(0, 10**9))
+def test_ample_budgets_are_passed_over_without_a_difference(situation, left):
+    document, policy, inputs, live, seed = situation
+    situation = (
+        {**document, "budgets": {"unpriced": "allow"}},
+        policy,
+        inputs,
+        replace(live, budget_left_nusd=left),
+        seed,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        quickly = decided(*situation)
+        patch.setattr(Survey, "_most_of_all", lambda self, sieve: inf)
+        assert decided(*situation) == quickly
