@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -14,6 +15,9 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(os.environ["SIGNALBOX_DATA_DIR"]).resolve()
     if folder == REPOSITORY / "data":
         raise pytest.UsageError("Tests refuse to use the repository's own data folder. Unset SIGNALBOX_DATA_DIR.")
+    # How long an example takes says how busy the machine is; what was found in another run is found again or pinned in a test.
+    settings.register_profile("tests", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

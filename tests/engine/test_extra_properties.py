@@ -145,7 +145,7 @@ WEIGHTED = {
         ("fastest", 0.3, 2_000),
         ("most_reliable", 0, 2_000),
         ("most_reliable", 0.3, 2_000),
-        ("least_busy", 0, 8_000),
+        ("least_busy", 0, 4_000),
         ("least_busy", 0.3, 2_000),
     ],
 )
