@@ -72,11 +72,12 @@ class _Line:
         self.writer = writer
         self.port = int(writer.get_extra_info("sockname")[1])
         self.idle_since = 0.0
+        self._is_last = False
 
     @property
     def is_usable(self) -> bool:
         is_fresh = time.monotonic() - self.idle_since < IDLE_SECONDS
-        return is_fresh and not self.reader.at_eof() and not self.writer.is_closing()
+        return is_fresh and not self._is_last and not self.reader.at_eof() and not self.writer.is_closing()
 
     async def ask(self, request: bytes) -> tuple[int, str, bytes]:
         """Status, id and body. Raises Cut with the id when the answer ends early."""
@@ -84,6 +85,8 @@ class _Line:
         found = ""
         try:
             head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+            # A worker with more connections than others asks some to come again; where they were nobody listens any more.
+            self._is_last = b"\r\nconnection: close" in head
             status, found = (
                 int(head[9:12]),
                 _header(head, b"x-router-decision-id") or _header(head, b"x-router-request-id"),
