@@ -18,7 +18,7 @@ from routerapp.store.rollups import LENGTH_MS
 DAYS = 90
 DAYS_WITH_MINUTES = 3
 DAY_MS = LENGTH_MS["day"]
-TABLES = ("routed_request", "attempt", "request_rollup", "rule_rollup", "attempt_rollup")
+TABLES = ("routed_request", "attempt", "request_rollup", "rule_rollup", "total_rollup", "attempt_rollup")
 # The database's way to write a number as twelve hexadecimal digits.
 HEX = {"sqlite": "printf('%%012x', {})", "postgresql": "lpad(to_hex({}), 12, '0')"}
 

@@ -14,7 +14,8 @@ from benchmarks.report_sums import Periods, Rows
 from routerapp.engine.task_words import TASKS
 from routerapp.serving.identifiers import make_id
 from routerapp.store.facts import AttemptFact, RequestFact
-from routerapp.store.rollups import ATTEMPTS, LENGTH_MS, REQUESTS, RULES, SKETCHES
+from routerapp.store.rollups import LENGTH_MS
+from routerapp.store.rollups import TABLES as ROLLUPS
 from routerapp.store.sketches import bucket_of
 
 MINUTE_MS, HOUR_MS, DAY_MS = LENGTH_MS.values()
@@ -63,9 +64,9 @@ class Kind(NamedTuple):
 
 
 def columns_of(table: str) -> tuple[str, ...]:
-    for rollup in (REQUESTS, RULES, ATTEMPTS):
+    for rollup in ROLLUPS:
         if table == rollup.name:
-            return ("id", *rollup.dimensions, *rollup.sums, *SKETCHES)
+            return ("id", *rollup.dimensions, *rollup.sums, *rollup.sketches)
     return (RequestFact if table == "routed_request" else AttemptFact).__struct_fields__
 
 

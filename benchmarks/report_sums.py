@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from routerapp.store.rollups import ATTEMPTS, LENGTH_MS, REQUESTS, RULES, Table, dimension_id
+from routerapp.store.rollups import ATTEMPTS, LENGTH_MS, REQUESTS, RULES, TOTALS, Table, dimension_id
 from routerapp.store.sketches import merged, pack_sketch
 
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -44,13 +44,17 @@ class Sums:
     def write(self, table: Table, granularity: str, starts_at_ms: int, into: Rows) -> None:
         for dimensions, sums in self.rows.items():
             row_id = dimension_id(table.kind, granularity, starts_at_ms, *dimensions)
-            sketches = map(pack_sketch, self.samples[dimensions])
+            sketches = map(pack_sketch, self.samples[dimensions] if table.sketches else ())
             into[table.name].append((row_id, granularity, starts_at_ms, *dimensions, *sums, *sketches))
 
 
 def rule_of(dimensions: tuple[Any, ...]) -> tuple[Any, ...]:
     """origin, policy, version, rule and status of the dimensions of a request rollup."""
     return (*dimensions[:4], dimensions[-1])
+
+
+def total_of(dimensions: tuple[Any, ...]) -> tuple[Any, ...]:
+    return dimensions[0], dimensions[-1]
 
 
 class Periods:
@@ -66,9 +70,10 @@ class Periods:
     def end(self, granularity: str, starts_at_ms: int, into: Rows) -> None:
         """Write the period that is over, add it to the next coarser one and begin anew."""
         requests, attempts = self._running[granularity]
-        rules = Sums()
+        rules, totals = Sums(), Sums()
         rules.merge(requests, rule_of)
-        for table, sums in ((REQUESTS, requests), (RULES, rules), (ATTEMPTS, attempts)):
+        totals.merge(requests, total_of)
+        for table, sums in ((REQUESTS, requests), (RULES, rules), (TOTALS, totals), (ATTEMPTS, attempts)):
             sums.write(table, granularity, starts_at_ms, into)
         coarser = {"minute": "hour", "hour": "day"}.get(granularity)
         if coarser:

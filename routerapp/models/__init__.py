@@ -52,6 +52,7 @@ from routerapp.models.traffic import (
     RuleRollup,
     SpoolOffset,
     Status,
+    TotalRollup,
 )
 
 __all__ = [
@@ -111,6 +112,7 @@ __all__ = [
     "SpoolOffset",
     "Status",
     "Team",
+    "TotalRollup",
     "User",
     "WorkerReport",
 ]

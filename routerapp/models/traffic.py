@@ -277,7 +277,7 @@ class RequestRollup(models.Model):
 
 
 class RuleRollup(models.Model):
-    """The sums of RequestRollup with fewer dimensions: what the overview reads, so that its cost does not grow with keys, teams and tasks."""
+    """The sums of RequestRollup by policy, version and rule only: which rules decide, whatever the number of keys, teams and tasks."""
 
     id = models.BigIntegerField(primary_key=True)
     granularity = models.CharField(max_length=6, choices=Granularity)
@@ -300,12 +300,39 @@ class RuleRollup(models.Model):
     saved_nusd = models.BigIntegerField()
     moved_n = models.BigIntegerField()
     lost_cache_tokens = models.BigIntegerField()
-    latency_sketch = models.BinaryField(default=b"")
-    ttft_sketch = models.BinaryField(default=b"")
 
     class Meta:
         db_table = "rule_rollup"
         indexes = [models.Index(fields=["granularity", "starts_at_ms", "origin"], name="rule_rollup_time")]
+
+
+class TotalRollup(models.Model):
+    """The sums of RequestRollup by status only, with their sketches: a period of the overview is a handful of rows."""
+
+    id = models.BigIntegerField(primary_key=True)
+    granularity = models.CharField(max_length=6, choices=Granularity)
+    starts_at_ms = models.BigIntegerField()
+    origin = models.CharField(max_length=10, choices=Origin)
+    status = models.CharField(max_length=16)
+    n = models.BigIntegerField()
+    unpriced_n = models.BigIntegerField()
+    estimated_n = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    cost_nusd = models.BigIntegerField()
+    baseline_n = models.BigIntegerField()
+    baseline_cost_nusd = models.BigIntegerField()
+    baseline_actual_nusd = models.BigIntegerField()
+    cache_hit_n = models.BigIntegerField()
+    saved_nusd = models.BigIntegerField()
+    moved_n = models.BigIntegerField()
+    lost_cache_tokens = models.BigIntegerField()
+    latency_sketch = models.BinaryField(default=b"")
+    ttft_sketch = models.BinaryField(default=b"")
+
+    class Meta:
+        db_table = "total_rollup"
+        indexes = [models.Index(fields=["granularity", "starts_at_ms", "origin"], name="total_rollup_time")]
 
 
 class RollupHorizon(models.Model):

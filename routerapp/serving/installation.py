@@ -35,6 +35,7 @@ from routerapp.models import (
     Role,
     RoutedRequest,
     RuleRollup,
+    TotalRollup,
     User,
 )
 from routerapp.serving import audit
@@ -127,7 +128,7 @@ def remove_sample_data(*, by: Actor) -> int:
     removed = 0
     while batch := _remove_requests():
         removed += batch
-    for rollup in (RequestRollup, RuleRollup, AttemptRollup):
+    for rollup in (RequestRollup, RuleRollup, TotalRollup, AttemptRollup):
         while _remove_rollups(rollup):
             continue
     with changing(by, "remove_sample_data", "installation", event="sample_data_removed") as change:
@@ -191,7 +192,7 @@ def _remove_requests() -> int:
 
 
 @transaction.atomic
-def _remove_rollups(rollup: type[RequestRollup] | type[RuleRollup] | type[AttemptRollup]) -> int:
+def _remove_rollups(rollup: type[RequestRollup] | type[RuleRollup] | type[TotalRollup] | type[AttemptRollup]) -> int:
     ids = list(rollup.objects.filter(origin=Origin.SAMPLE).values_list("pk", flat=True)[:BATCH_ROWS])
     rollup.objects.filter(pk__in=ids).delete()
     return len(ids)

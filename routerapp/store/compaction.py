@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import models, transaction
 
-from routerapp.models import AttemptRollup, Granularity, RequestRollup, RollupHorizon, RuleRollup
+from routerapp.models import AttemptRollup, Granularity, RequestRollup, RollupHorizon, RuleRollup, TotalRollup
 from routerapp.store.batches import Batches
 from routerapp.store.config_document import unix_ms
 from routerapp.store.retention import RetentionDays, retention_days
@@ -26,7 +26,7 @@ def compact_rollups(now: datetime, report: Callable[[float, str], None] = lambda
     days, deleted = retention_days(), 0
     for granularity, kept in ((Granularity.MINUTE, days.minute_sums), (Granularity.HOUR, days.hour_sums)):
         before_ms = _move_horizon(granularity, unix_ms(now - timedelta(days=kept)))
-        for table in (RequestRollup, RuleRollup, AttemptRollup):
+        for table in (RequestRollup, RuleRollup, TotalRollup, AttemptRollup):
             batches = Batches()
             while batch := _delete_batch(table, granularity, before_ms, batches):
                 deleted += batch

@@ -23,7 +23,7 @@ from routerapp.store.reports import (
     Totals,
 )
 from routerapp.store.rollup_sums import Group, Query, as_kept, sketches, sums
-from routerapp.store.rollups import ATTEMPTS, LENGTH_MS, REQUESTS, RULES, Table
+from routerapp.store.rollups import ATTEMPTS, LENGTH_MS, REQUESTS, RULES, TOTALS
 from routerapp.store.sketches import Percentiles, merged, percentiles
 
 Buckets = Mapping[Group, Mapping[int, int]]
@@ -46,7 +46,7 @@ def overview(span: Range, filters: Filters = LIVE_TRAFFIC, using: str = "default
     attempts = replace(attempts, step_ms=step_ms)
     by_model = sketches(attempts, ("language_model", "period"))
     columns = filters.request_columns()
-    requests = Query(_table(columns), span, filters.origins, columns, step_ms, using, kept)
+    requests = Query(REQUESTS if columns else TOTALS, span, filters.origins, columns, step_ms, using, kept)
     by_status, over_time = sums(requests, ("period", "status")), sketches(requests, ("period",))
     return OverviewReport(
         starts_at_ms=span.first_period_ms,
@@ -56,7 +56,7 @@ def overview(span: Range, filters: Filters = LIVE_TRAFFIC, using: str = "default
         models=_models(grouped, by_model),
         over_time=_over_time(requests, by_status, over_time),
         by_model=_by_model(attempts, by_model),
-        rules=_rules(requests),
+        rules=_rules(replace(requests, table=RULES if columns.keys() <= set(RULES.dimensions) else REQUESTS)),
     )
 
 
@@ -65,11 +65,6 @@ def rule_hits(policy: str, since_ms: int, now_ms: int, filters: Filters = LIVE_T
     kept = kept_from_ms()
     span = as_kept(Range(since_ms, max(now_ms, since_ms) + 1), kept)
     return _rules(Query(RULES, span, filters.origins, {"policy": policy}, kept=kept))
-
-
-def _table(columns: Mapping[str, str]) -> Table:
-    """The one with the fewest rows that knows these columns."""
-    return RULES if columns.keys() <= set(RULES.dimensions) else REQUESTS
 
 
 def step_of(span: Range, series: int) -> int:

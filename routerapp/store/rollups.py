@@ -41,6 +41,7 @@ REQUEST_DIMENSIONS = (
     "language_model",
     "status",
 )
+TOTAL_DIMENSIONS = ("granularity", "starts_at_ms", "origin", "status")
 RULE_DIMENSIONS = ("granularity", "starts_at_ms", "origin", "policy", "policy_version", "rule", "status")
 ATTEMPT_DIMENSIONS = (
     "granularity",
@@ -85,12 +86,14 @@ class Table:
     name: str
     dimensions: tuple[str, ...]
     sums: tuple[str, ...]
+    sketches: tuple[str, ...] = SKETCHES
 
 
 REQUESTS = Table("request", "request_rollup", REQUEST_DIMENSIONS, REQUEST_SUMS)
-RULES = Table("rule", "rule_rollup", RULE_DIMENSIONS, REQUEST_SUMS)
+RULES = Table("rule", "rule_rollup", RULE_DIMENSIONS, REQUEST_SUMS, ())
+TOTALS = Table("total", "total_rollup", TOTAL_DIMENSIONS, REQUEST_SUMS)
 ATTEMPTS = Table("attempt", "attempt_rollup", ATTEMPT_DIMENSIONS, SUMS)
-TABLES = (REQUESTS, RULES, ATTEMPTS)
+TABLES = (REQUESTS, RULES, TOTALS, ATTEMPTS)
 
 
 class _Row:
@@ -98,10 +101,10 @@ class _Row:
 
     __slots__ = ("id", "samples", "sums")
 
-    def __init__(self, row_id: int, width: int) -> None:
+    def __init__(self, row_id: int, sums: int, sketches: int) -> None:
         self.id = row_id
-        self.sums = [0] * width
-        self.samples: tuple[dict[int, int], ...] = ({}, {})
+        self.sums = [0] * sums
+        self.samples: tuple[dict[int, int], ...] = tuple({} for _ in range(sketches))
 
 
 class Increments:
@@ -133,7 +136,8 @@ class Increments:
         asked = (fact.key, fact.team, fact.task, fact.language_model)
         samples = (fact.latency_ms, fact.ttft_ms)
         self._add(REQUESTS, fact.at_ms, (*decided, *asked, fact.status), sums, samples, times)
-        self._add(RULES, fact.at_ms, (*decided, fact.status), sums, samples, times)
+        self._add(RULES, fact.at_ms, (*decided, fact.status), sums, (), times)
+        self._add(TOTALS, fact.at_ms, (fact.origin, fact.status), sums, samples, times)
 
     def add_attempt(self, fact: AttemptFact, origin: str, times: int = 1) -> None:
         sums = (
@@ -180,7 +184,7 @@ class Increments:
             where = (granularity, at_ms - at_ms % length_ms, *dimensions)
             row = rows.get(where)
             if row is None:
-                row = rows[where] = _Row(dimension_id(table.kind, *where), len(sums))
+                row = rows[where] = _Row(dimension_id(table.kind, *where), len(sums), len(table.sketches))
             for place, number in enumerate(sums):
                 row.sums[place] += number * times
             for counts, bucket in zip(row.samples, buckets, strict=True):
@@ -190,7 +194,7 @@ class Increments:
 
 def _upsert(cursor: CursorWrapper, table: Table, rows: Mapping[int, tuple[tuple[Any, ...], _Row]]) -> None:
     """A new row has its sketches at once; those of a row that is there are merged afterwards."""
-    names = ("id", *table.dimensions, *table.sums, *SKETCHES)
+    names = ("id", *table.dimensions, *table.sums, *table.sketches)
     values = [
         (row_id, *where, *row.sums, *map(pack_sketch, row.samples)) for row_id, (where, row) in sorted(rows.items())
     ]
@@ -207,7 +211,7 @@ def _upsert(cursor: CursorWrapper, table: Table, rows: Mapping[int, tuple[tuple[
 
 def _merge_sketches(cursor: CursorWrapper, table: Table, rows: Mapping[int, _Row]) -> None:
     """Into the rows that were there before: the upsert has locked them, and they count more than what was added."""
-    ids = sorted(rows)
+    ids = sorted(rows) if table.sketches else []
     merges = []
     for start in range(0, len(ids), IDS_PER_STATEMENT):
         part = ids[start : start + IDS_PER_STATEMENT]

@@ -18,6 +18,7 @@ from routerapp.models import (
     RoutedRequest,
     RuleRollup,
     SpoolOffset,
+    TotalRollup,
 )
 from routerapp.store import drain
 from routerapp.store.drain import Drainer, DrainerRunning
@@ -35,7 +36,7 @@ from tests.store.examples import (
 
 pytestmark = pytest.mark.django_db
 
-ROLLUPS = (RequestRollup, RuleRollup, AttemptRollup)
+ROLLUPS = (RequestRollup, RuleRollup, TotalRollup, AttemptRollup)
 
 
 def drain_once(folder, **arguments) -> int:
@@ -55,6 +56,7 @@ def assert_sums_agree() -> None:
             assert rows == total(AttemptRow, column)
             assert rows == total(RequestRollup, column, granularity=granularity)
             assert rows == total(RuleRollup, column, granularity=granularity)
+            assert rows == total(TotalRollup, column, granularity=granularity)
             assert rows == total(AttemptRollup, column, granularity=granularity)
         assert RoutedRequest.objects.count() == total(RequestRollup, "n", granularity=granularity)
         assert AttemptRow.objects.count() == total(AttemptRollup, "n", granularity=granularity)

@@ -12,13 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routerapp.engine.types import Price
-from routerapp.models import AttemptRollup, AttemptRow, RequestRollup, RoutedRequest, RuleRollup
+from routerapp.models import AttemptRollup, AttemptRow, RequestRollup, RoutedRequest, RuleRollup, TotalRollup
 from routerapp.store.ingest import ingest, rows_of
 from routerapp.store.ledger import Entry
 from routerapp.store.overview import overview
 from routerapp.store.reports import Range
 from routerapp.store.repricing import Scope, apply_prices, find_difference
-from routerapp.store.rollups import ATTEMPT_DIMENSIONS, REQUEST_DIMENSIONS, REQUEST_SUMS, RULE_DIMENSIONS, SUMS
+from routerapp.store.rollups import (
+    ATTEMPT_DIMENSIONS,
+    REQUEST_DIMENSIONS,
+    REQUEST_SUMS,
+    RULE_DIMENSIONS,
+    SUMS,
+    TOTAL_DIMENSIONS,
+)
 from routerapp.store.spool import Position
 from tests.store.examples import AT_MS, attempt, end
 
@@ -57,6 +64,7 @@ def check_sums() -> None:
         for table, dimensions, names in (
             (RequestRollup, REQUEST_DIMENSIONS, REQUEST_SUMS),
             (RuleRollup, RULE_DIMENSIONS, REQUEST_SUMS),
+            (TotalRollup, TOTAL_DIMENSIONS, REQUEST_SUMS),
             (AttemptRollup, ATTEMPT_DIMENSIONS, SUMS),
         )
     }
@@ -223,7 +231,7 @@ def test_whatever_was_recorded_and_whatever_the_prices_rows_and_sums_agree(
     requests: list[list[int | None]], prices: list[tuple[int, int, int]]
 ) -> None:
     with connection.cursor() as cursor:
-        for table in ("routed_request", "attempt", "request_rollup", "rule_rollup", "attempt_rollup"):
+        for table in ("routed_request", "attempt", "request_rollup", "rule_rollup", "total_rollup", "attempt_rollup"):
             cursor.execute(f"DELETE FROM {table}")
     for number, costs in enumerate(requests):
         record(number, costs)

@@ -1,7 +1,7 @@
 import pytest
 from django.db import connection
 
-from routerapp.models import AttemptRollup, RequestRollup, RollupHorizon, RuleRollup
+from routerapp.models import AttemptRollup, RequestRollup, RollupHorizon, TotalRollup
 from routerapp.store.facts import attempt_fact, request_fact
 from routerapp.store.rollups import Increments, dimension_id, period_start
 from routerapp.store.sketches import bucket_of, unpack_sketch
@@ -60,7 +60,7 @@ def test_samples_are_merged_into_the_sketch_that_is_there() -> None:
     for latency_ms in (100, 100, 3000):
         add_request(1, latency_ms=latency_ms, ttft_ms=None)
 
-    for table in (RequestRollup, RuleRollup):
+    for table in (RequestRollup, TotalRollup):
         for rollup in table.objects.all():
             assert rollup.n == 3
             assert unpack_sketch(rollup.latency_sketch) == {bucket_of(100): 2, bucket_of(3000): 1}
@@ -71,13 +71,13 @@ def test_a_late_row_lands_in_its_minute_hour_and_day_and_where_minutes_are_gone_
     minute, hour, day = (period_start(AT_MS + 1000, name) for name in ("minute", "hour", "day"))
     add_request(1)
     add_request(1)
-    found = set(RuleRollup.objects.values_list("granularity", "starts_at_ms", "n"))
+    found = set(TotalRollup.objects.values_list("granularity", "starts_at_ms", "n"))
     assert found == {("minute", minute, 2), ("hour", hour, 2), ("day", day, 2)}
 
-    RuleRollup.objects.filter(granularity="minute").delete()
+    TotalRollup.objects.filter(granularity="minute").delete()
     RollupHorizon.objects.create(granularity="minute", kept_from_ms=hour + 3_600_000)
     add_request(1)
-    found = set(RuleRollup.objects.values_list("granularity", "starts_at_ms", "n"))
+    found = set(TotalRollup.objects.values_list("granularity", "starts_at_ms", "n"))
 
     assert found == {("hour", hour, 3), ("day", day, 3)}
 
