@@ -17,13 +17,13 @@ DURABLE = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_set
 
 
 def copy_new(
-    cursor: CursorWrapper, table: str, key: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    cursor: CursorWrapper, table: str, table_key: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> set[str]:
     """Inserts what is not there yet; the keys that were new. In the order of the key, so that two writers cannot deadlock."""
-    names, aside = ", ".join(columns), _copy(cursor, table, columns, rows)
+    columns_named, table_aside = ", ".join(columns), _copy(cursor, table, columns, rows)
     cursor.execute(
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM {aside} ORDER BY {key} "
-        f"ON CONFLICT ({key}) DO NOTHING RETURNING {key}"
+        f"INSERT INTO {table} ({columns_named}) SELECT {columns_named} FROM {table_aside} ORDER BY {table_key} "
+        f"ON CONFLICT ({table_key}) DO NOTHING RETURNING {table_key}"
     )
     return {found for (found,) in cursor.fetchall()}
 
@@ -32,31 +32,31 @@ def copy_sums(
     cursor: CursorWrapper, table: str, columns: Sequence[str], sums: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
     """Adds to the rows with these ids, or inserts them; in the order of the id. A sum stays at the largest number there is."""
-    names, aside = ", ".join(columns), _copy(cursor, table, columns, rows)
-    added = ", ".join(f"{name} = {_sum(f'{table}.{name}', f'excluded.{name}')}" for name in sums)
+    columns_named, table_aside = ", ".join(columns), _copy(cursor, table, columns, rows)
+    columns_added = ", ".join(f"{name} = {_sum(f'{table}.{name}', f'excluded.{name}')}" for name in sums)
     cursor.execute(
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM {aside} ORDER BY id ON CONFLICT (id) DO UPDATE SET {added}"
+        f"INSERT INTO {table} ({columns_named}) SELECT {columns_named} FROM {table_aside} ORDER BY id ON CONFLICT (id) DO UPDATE SET {columns_added}"
     )
 
 
 def prepare_copies(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Makes the temporary tables of these in one round trip; a pooler may hand us a connection that has them or not."""
     statements = [DURABLE]
-    for aside, table in ((_aside(table), table) for table in tables):
-        statements.append(f"CREATE TEMPORARY TABLE IF NOT EXISTS {aside} (LIKE {table}) ON COMMIT DELETE ROWS")
+    for table_aside, table in ((_aside(table), table) for table in tables):
+        statements.append(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table_aside} (LIKE {table}) ON COMMIT DELETE ROWS")
         # For who does it twice in one transaction.
-        statements.append(f"DELETE FROM {aside}")
+        statements.append(f"DELETE FROM {table_aside}")
     cursor.execute("; ".join(["SET LOCAL client_min_messages = warning", *statements]))
 
 
 def _copy(cursor: CursorWrapper, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """The temporary table that holds them now and nothing else."""
-    aside = _aside(table)
-    statement = f"COPY {aside} ({', '.join(columns)}) FROM STDIN"
+    table_aside = _aside(table)
+    statement = f"COPY {table_aside} ({', '.join(columns)}) FROM STDIN"
     with cursor.db.wrap_database_errors, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
-    return aside
+    return table_aside
 
 
 def _aside(table: str) -> str:

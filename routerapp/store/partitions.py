@@ -129,7 +129,8 @@ def drop_partitions(partitions: Iterable[Partition], using: str = "default") -> 
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
             _be_quick(cursor)
             for partition in partitions:
-                cursor.execute(f"DROP TABLE IF EXISTS {partition.name}")
+                table_part = partition.name
+                cursor.execute(f"DROP TABLE IF EXISTS {table_part}")
     except DatabaseError as error:
         log.warning("Old partitions cannot be dropped now (%s); their rows are deleted instead.", error)
         return False
@@ -144,7 +145,7 @@ def _made(using: str) -> set[Partition]:
 
 
 def _make(partition: Partition, using: str) -> None:
-    table, key = partition.table, KEYS[partition.table]
+    table, table_key, table_part = partition.table, KEYS[partition.table], partition.name
     bounds = [partition.first_id, partition.end_id]
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         _be_quick(cursor)
@@ -152,16 +153,16 @@ def _make(partition: Partition, using: str) -> None:
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [partition.name])
         if cursor.fetchone()[0]:
             return
-        cursor.execute(f"CREATE TABLE {partition.name} (LIKE {table} INCLUDING ALL)")
+        cursor.execute(f"CREATE TABLE {table_part} (LIKE {table} INCLUDING ALL)")
         # Nobody may write to the default partition while it is looked through for rows that belong here.
         cursor.execute(f"LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE")
         cursor.execute(f"LOCK TABLE {table}_other IN ACCESS EXCLUSIVE MODE")
         cursor.execute(
-            f"WITH moved AS (DELETE FROM {table}_other WHERE {key} >= %s AND {key} < %s RETURNING *) "
-            f"INSERT INTO {partition.name} SELECT * FROM moved",
+            f"WITH moved AS (DELETE FROM {table}_other WHERE {table_key} >= %s AND {table_key} < %s RETURNING *) "
+            f"INSERT INTO {table_part} SELECT * FROM moved",
             bounds,
         )
-        cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {partition.name} FOR VALUES FROM (%s) TO (%s)", bounds)
+        cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {table_part} FOR VALUES FROM (%s) TO (%s)", bounds)
 
 
 def _be_quick(cursor: object) -> None:

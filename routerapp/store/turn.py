@@ -33,8 +33,8 @@ class Turn:
             return True
         try:
             with self._connection.cursor() as cursor:
-                cursor.execute("SELECT 1" if self._is_ours else f"SELECT pg_try_advisory_lock({self._number})")
-                self._is_ours = self._is_ours or cursor.fetchone()[0]
+                cursor.execute("SELECT %s OR pg_try_advisory_lock(%s)", [self._is_ours, self._number])
+                self._is_ours = cursor.fetchone()[0]
         except DatabaseError:
             self.give_back()
             raise

@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError
 from django.db.models import Sum
 
+from routerapp.engine.types import Price
 from routerapp.models import (
     APIKey,
     AttemptRollup,
@@ -207,15 +208,15 @@ def test_run_forever_survives_an_outage_and_stops(tmp_path, monkeypatch) -> None
 def test_one_poisonous_entry_is_set_aside_and_the_others_arrive(tmp_path) -> None:
     journal = small_journal(tmp_path)
     journal_request(journal, 1)
-    journal.append(begin(2))
-    journal.append(end(2, http_status=2**62, overhead_us=2**40, attempts=2**63))
+    poison = [begin(2), attempt(2, price=Price(input_nusd_per_mtok=2**64 - 1, output_nusd_per_mtok=1)), end(2)]
+    for record in poison:
+        journal.append(record)
     journal_request(journal, 3)
     drain_once(tmp_path)
 
     assert set(RoutedRequest.objects.values_list("id", flat=True)) == {request_id(1), request_id(3)}
-    assert next((tmp_path / "refused").iterdir()).read_bytes() == frame(encode_record(begin(2))) + frame(
-        encode_record(end(2, http_status=2**62, overhead_us=2**40, attempts=2**63))
-    )
+    refused = next((tmp_path / "refused").iterdir()).read_bytes()
+    assert refused == b"".join(frame(encode_record(record)) for record in poison)
     journal.close()
 
 
