@@ -6,6 +6,7 @@ supervisor, whose lock on the data folder already sees to that: there every turn
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,9 +42,14 @@ class Turn:
         return self._is_ours
 
     def give_back(self) -> None:
+        if self._connection is None:
+            return
+        if self._is_ours:
+            # Closing alone would leave it until the server has noticed.
+            with contextlib.suppress(DatabaseError), self._connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock_all()")
         self._is_ours = False
-        if self._connection is not None:
-            self._connection.close()
+        self._connection.close()
 
 
 @contextmanager
