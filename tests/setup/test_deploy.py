@@ -17,6 +17,7 @@ from django.core.management import get_commands
 from routerapp.database_settings import read_database
 from routerapp.environment import KNOWN
 from routerapp.management.gateway_plans import DRAINER, JOBS, SPARE_STOP_SECONDS
+from routerapp.valkey_settings import read_valkey
 from routerapp.worker_settings import WorkerSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -37,8 +38,12 @@ def named(kind: str, name: str) -> dict[str, Any]:
     return next(one for one in KUBERNETES if one["kind"] == kind and one["metadata"]["name"] == name)
 
 
+def workload(name: str) -> dict[str, Any]:
+    return named("Deployment" if name == "valkey" else "StatefulSet", name)
+
+
 def pod(name: str) -> dict[str, Any]:
-    return named("StatefulSet", name)["spec"]["template"]["spec"]
+    return workload(name)["spec"]["template"]["spec"]
 
 
 def container(name: str) -> dict[str, Any]:
@@ -81,7 +86,17 @@ def test_the_image_copies_what_is_there_and_is_nobody() -> None:
     assert "--require-hashes" in text
 
 
-@pytest.mark.parametrize("name", ["signalbox", "postgresql"])
+def test_what_replicas_share_is_where_they_look_for_it() -> None:
+    addresses = [named("ConfigMap", "signalbox")["data"], *(router["environment"] for router in ROUTERS.values())]
+    found = [read_valkey(variables) for variables in addresses]
+
+    assert len(found) == 3 and all(found)
+    assert {address["SIGNALBOX_VALKEY_URL"] for address in addresses} == {"redis://valkey:6379/0"}
+    assert "valkey" in COMPOSE["services"]
+    assert named("Service", "valkey")["spec"]["ports"][0]["port"] == 6379
+
+
+@pytest.mark.parametrize("name", ["signalbox", "postgresql", "valkey"])
 def test_nothing_on_kubernetes_is_root_or_may_become_it(name) -> None:
     assert pod(name)["securityContext"]["runAsNonRoot"] is True
     assert pod(name)["securityContext"]["runAsUser"] >= 999
