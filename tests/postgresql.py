@@ -64,6 +64,8 @@ class PostgreSQL:
     def create(self, name: str) -> str:
         """A new empty database; its address."""
         with self.connect() as connection:
+            # A fixture that failed half way may be asked again.
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')  # type: ignore[call-overload]
             connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
         return self.url(name)
 

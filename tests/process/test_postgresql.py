@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.postgresql import NoPostgreSQL, PostgreSQL
+from tests.process.prepared import BARE
 from tests.process.product import PROJECT, QUICK_WORKSPACE, Product, a_product
 
 pytestmark = [pytest.mark.process, pytest.mark.postgres]
@@ -43,15 +44,15 @@ def replicas(server, tmp_path_factory):
     with a_product(folder / "a", **variables) as first, a_product(folder / "b", **variables) as second:
         for product in (first, second):
             product.data_dir.parent.mkdir(parents=True)
-        first.run_python(QUICK_WORKSPACE)
+        # Tables and pages' files as a first start makes them; a folder prepared for SQLite is of no use here.
+        first.run_python(BARE + QUICK_WORKSPACE)
         second.data_dir.mkdir(mode=0o700)
+        shutil.copytree(first.data_dir / "static", second.data_dir / "static")
         for name in ("root.key", "first-key"):
             shutil.copy2(first.data_dir / name, second.data_dir / name)
         first.start()
         second.start()
         yield first, second
-        for product in (first, second):
-            product.stop()
 
 
 def ask(product: Product, many: int) -> set[str]:
