@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, Value
+from django.db.models import BigIntegerField, BooleanField, ExpressionWrapper, F, Func, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from routerapp.models import Origin, RoutedRequest
@@ -160,8 +161,7 @@ class Lane:
 
 def _match(rows: QuerySet[RoutedRequest], lane: Lane) -> QuerySet[RoutedRequest]:
     """What the lane does not see to by itself, written so that no database takes another index for it."""
-    nothing = Value(0, BigIntegerField())
-    rows = rows.alias(any_at_ms=F(AT) + nothing, any_cost_nusd=F(COST) + nothing, any_id=Coalesce(F(ID), Value("")))
+    rows = rows.alias(any_at_ms=_same(AT), any_cost_nusd=_same(COST), any_id=Coalesce(F(ID), Value("")))
     for column, (least, less_than) in lane.search.ranges.items():
         if column != lane.order:
             rows = _within(rows, f"any_{column}", least, less_than)
@@ -171,6 +171,11 @@ def _match(rows: QuerySet[RoutedRequest], lane: Lane) -> QuerySet[RoutedRequest]
                 **{f"any_{column}__in": values}
             )
     return rows
+
+
+def _same(column: str) -> Combinable:
+    """Told to be of 64 bits: Django takes every sum for one of 32 where the database has such, and leaves out what cannot be in it."""
+    return ExpressionWrapper(F(column) + 0, output_field=BigIntegerField())
 
 
 def _within(rows: QuerySet[RoutedRequest], name: str, least: Any, less_than: Any) -> QuerySet[RoutedRequest]:

@@ -20,6 +20,7 @@ FILES = (
     "tests/on_postgresql/test_checkup.py",
     "tests/on_postgresql/test_hostile_rows.py",
     "tests/on_postgresql/test_partitions.py",
+    "tests/on_postgresql/test_request_filters.py",
     "tests/on_postgresql/test_several_writers.py",
     "tests/on_postgresql/test_transfer.py",
     "tests/store/test_drain.py",
