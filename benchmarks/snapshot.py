@@ -61,11 +61,10 @@ def _write_rows() -> None:
     from django.conf import settings
     from django.utils import timezone
 
-    from routerapp.models import APIKey, Deployment, Draft, LanguageModel, Provider
+    from routerapp.models import APIKey, Deployment, LanguageModel, Provider
     from routerapp.serving.edit_catalog import add_deployment, add_language_model, add_price, add_provider
     from routerapp.serving.installation import first_start
     from routerapp.serving.permissions import SYSTEM
-    from routerapp.serving.publish_policy import create_policy, publish_draft
     from routerapp.store.keys import make_key
     from routerapp.store.revisions import record_config_revision
 
@@ -94,6 +93,15 @@ def _write_rows() -> None:
         )
         for n, key in made
     )
+    _publish_rules()
+    record_config_revision("bench")
+
+
+def _publish_rules() -> None:
+    from routerapp.models import Draft
+    from routerapp.serving.permissions import SYSTEM
+    from routerapp.serving.publish_policy import create_policy, publish_draft
+
     rules = [
         {
             "id": f"r{n}",
@@ -107,7 +115,6 @@ def _write_rows() -> None:
     create_policy("bench", "Bench", document=document, by=SYSTEM)
     draft = Draft.objects.get(policy__slug="bench")
     publish_draft(draft.pk, expected_revision=draft.revision, note="", by=SYSTEM)
-    record_config_revision("bench")
 
 
 if __name__ == "__main__":
