@@ -53,7 +53,7 @@ def _allowed(plan: Plan) -> Allowed:
     if plan.seconds >= LONG_MINUTES * 60:
         return Allowed()
     # In minutes an allocator's steps are no slope: what grows by less than this in them would still be found in an hour.
-    return Allowed(grown_mib=6.0, warm_up_seconds=plan.seconds / 4)
+    return Allowed(grown_mib=16.0, warm_up_seconds=plan.seconds / 4)
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -29,6 +29,8 @@ SATURATION_SECONDS = 30.0
 # Rows that do not come any more in so long a time will not come.
 STILL_SECONDS = 30.0
 SHARE_OF_DISK = 0.5
+# Each worker keeps its last thousand requests: they fill up here, not during the time that is watched.
+WARM_UP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,11 @@ def _variables(story: Story, database: Database) -> dict[str, str]:
 
 def _live(story: Story, product: Product, database: Database, key: str) -> None:
     plan = story.plan
-    story.rate = plan.rate or _rate(story, product, database, key)
+    if plan.rate is None:
+        story.rate = _rate(story, product, database, key)
+    else:
+        story.rate = plan.rate
+        _answer(_callers(Order(product.port, key, WARM_UP_SECONDS, 0.0, str(plan.folder), parallel=16)), 120)
     _say(f"{story.rate:,.0f} requests a second for {plan.seconds / 60:.1f} minutes, {len(gateways(product))} workers")
     order = Order(product.port, key, plan.seconds, story.rate, str(plan.folder))
     with Sampler(lambda: processes(product), min(5.0, plan.seconds / 120)) as sampler:

@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError
 from django.db.models import Sum
 
+from routerapp.engine.types import Price
 from routerapp.models import AuditEvent, Feedback, RequestRollup, RoutedRequest, SpoolOffset
 from routerapp.store.drain import Drainer
 from routerapp.store.records import FeedbackGiven, encode_record
@@ -212,7 +213,8 @@ def test_what_was_refused_goes_in_once_the_reason_is_gone_and_its_file_with_it(r
 
 
 def test_what_the_database_refuses_again_stays_and_is_told(run, data_dir):
-    bad = frame(encode_record(begin(2))) + frame(encode_record(end(2, attempts=2**63)))
+    poison = [begin(2), attempt(2, price=Price(input_nusd_per_mtok=2**64 - 1, output_nusd_per_mtok=1)), end(2)]
+    bad = b"".join(frame(encode_record(record)) for record in poison)
     (data_dir / "refused").mkdir()
     (data_dir / "refused" / "a-00000000-0.bin").write_bytes(bad)
     taken = run("journal", "redrain", "--json")
