@@ -18,7 +18,7 @@ def test_nothing_is_lost_or_counted_twice_while_workers_die_and_the_database_is_
     plan = Plan(SECONDS, tmp_path / "soak", rate=RATE, kill_every=40.0, outage_at=80.0, outage_seconds=30.0)
     story = tell(plan)
     # In minutes an allocator's steps are no slope: what leaks as fast as this would be found, and the hour's soak finds less.
-    found = checks(story, Allowed(grown_mib=16.0, warm_up_seconds=60.0))
+    found = checks(story, Allowed(grown_mib=32.0, warm_up_seconds=60.0))
     with capsys.disabled():
         print("".join(f"\n  {'ok  ' if one.is_kept else 'FAIL'}  {one.promise}: {one.found}" for one in found))
 
