@@ -134,7 +134,7 @@ def _lists(now_ms: int) -> Calls:
     deep = f"{now_ms - 45 * DAY_MS}.0"
     yield "requests, a page in the middle", lambda: list_requests(RequestFilters(), NEWEST, deep)
     yield "requests, dearest", lambda: list_requests(RequestFilters(), DEAREST)
-    hour = RequestFilters(from_ms=now_ms - HOUR_MS)
+    hour = RequestFilters(from_ms=now_ms - HOUR_MS, to_ms=now_ms)
     yield "requests, dearest of the last hour", lambda: list_requests(hour, DEAREST)
 
 

@@ -14,7 +14,7 @@ LONGEST_REST_SECONDS = 0.5
 
 
 class Batches:
-    """rows: how many the next batch may take. It halves when one took more than half of what it may, and grows back slowly."""
+    """rows: how many the next batch may take. It halves when one took more than a quarter of what it may, for a busy machine may stretch the next, and grows back slowly."""
 
     def __init__(
         self,
@@ -36,9 +36,9 @@ class Batches:
         yield
         self._took = self._monotonic() - started
         self.longest_seconds = max(self.longest_seconds, self._took)
-        if self._took > LONGEST_SECONDS / 2:
+        if self._took > LONGEST_SECONDS / 4:
             self.rows = max(min(self._most_rows, FEWEST_ROWS), self.rows // 2)
-        elif self._took < LONGEST_SECONDS / 5:
+        elif self._took < LONGEST_SECONDS / 10:
             self.rows = min(self._most_rows, self.rows + self.rows // 4 + 1)
 
     def rest(self) -> None:

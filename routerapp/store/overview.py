@@ -37,14 +37,15 @@ STEPS: Mapping[str, tuple[int, ...]] = {
 
 
 def overview(span: Range, filters: Filters = LIVE_TRAFFIC, using: str = "default") -> OverviewReport:
-    """Everything the overview shows, in seven queries. filters by policy, rule, key, team and task narrow the requests only."""
+    """Everything the overview shows, in eight queries. filters by policy, rule, key, team and task narrow the requests only."""
     kept = kept_from_ms(using)
     span = as_kept(span, kept)
     attempts = Query(ATTEMPTS, span, filters.origins, filters.attempt_columns(), using=using, kept=kept)
     grouped = sums(attempts, ("language_model", "status", "error_class"))
     step_ms = step_of(span, max(1, len({model for model, _, _ in grouped})))
     attempts = replace(attempts, step_ms=step_ms)
-    by_model = sketches(attempts, ("language_model", "period"))
+    by_model = sketches(attempts, ("language_model", "period"), ("latency",))
+    first_tokens = sketches(attempts, ("language_model",), ("ttft",))
     columns = filters.request_columns()
     requests = Query(REQUESTS if columns else TOTALS, span, filters.origins, columns, step_ms, using, kept)
     by_status, over_time = sums(requests, ("period", "status")), sketches(requests, ("period",))
@@ -53,7 +54,7 @@ def overview(span: Range, filters: Filters = LIVE_TRAFFIC, using: str = "default
         ends_at_ms=span.ends_at_ms,
         step_ms=step_ms,
         totals=_totals(by_status, over_time),
-        models=_models(grouped, by_model),
+        models=_models(grouped, by_model, first_tokens),
         over_time=_over_time(requests, by_status, over_time),
         by_model=_by_model(attempts, by_model),
         rules=_rules(replace(requests, table=RULES if columns.keys() <= set(RULES.dimensions) else REQUESTS)),
@@ -96,14 +97,16 @@ def _totals(by_status: Mapping[Group, Mapping[str, int]], over_time: Buckets) ->
     )
 
 
-def _models(sums_by_error: Mapping[Group, dict[str, int]], by_model: Buckets) -> tuple[ModelRow, ...]:
+def _models(
+    sums_by_error: Mapping[Group, dict[str, int]], by_model: Buckets, first_tokens: Buckets
+) -> tuple[ModelRow, ...]:
     grouped: dict[str, list[tuple[Group, dict[str, int]]]] = defaultdict(list)
     for group, row in sums_by_error.items():
         grouped[group[0]].append((group, row))
     points: dict[Group, list[Mapping[int, int]]] = defaultdict(list)
     for (model, _, metric), counts in by_model.items():
         points[model, metric].append(counts)
-    buckets = {where: merged(counts) for where, counts in points.items()}
+    buckets = {**first_tokens, **{where: merged(counts) for where, counts in points.items()}}
     models = [_model_row(name, rows, buckets) for name, rows in grouped.items()]
     return tuple(sorted(models, key=lambda row: (-row.attempts, row.language_model)))
 

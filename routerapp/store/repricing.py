@@ -102,18 +102,16 @@ def _walk(scope: Scope, on_batch: Callable[[float], None], *, is_applied: bool) 
 
 def _batches(scope: Scope) -> Iterator[tuple[int, list[str]]]:
     """Requests of the time in the order they came; only ids, so that nothing is held between two transactions."""
-    rows = RoutedRequest.objects.filter(
-        at_ms__gte=scope.from_ms - LONGEST_REQUEST_MS, at_ms__lt=scope.to_ms, attempts__gt=0
-    ).order_by("at_ms", "id")
-    last: tuple[int, str] | None = None
+    rows = RoutedRequest.objects.filter(at_ms__lt=scope.to_ms, attempts__gt=0).order_by("at_ms", "id")
+    since_ms, ties = scope.from_ms - LONGEST_REQUEST_MS, Q()
     while True:
-        # The first condition alone bounds the index; the second breaks ties.
-        after = Q() if last is None else Q(at_ms__gte=last[0]) & (Q(at_ms__gt=last[0]) | Q(id__gt=last[1]))
-        batch = list(rows.filter(after).values_list("at_ms", "id")[:REQUESTS_PER_TRANSACTION])
+        # One lower bound for the index; ties are told apart by their id.
+        batch = list(rows.filter(ties, at_ms__gte=since_ms).values_list("at_ms", "id")[:REQUESTS_PER_TRANSACTION])
         if not batch:
             return
-        last = batch[-1]
-        yield last[0], [request_id for _, request_id in batch]
+        since_ms, last_id = batch[-1]
+        ties = Q(at_ms__gt=since_ms) | Q(id__gt=last_id)
+        yield since_ms, [request_id for _, request_id in batch]
 
 
 def _batch(scope: Scope, request_ids: Sequence[str], found: Difference, *, is_applied: bool) -> None:

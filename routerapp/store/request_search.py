@@ -74,11 +74,11 @@ class Search:
             if end is None or len(rows) >= limit:
                 return Found(rows)
             after, now = Place(end), monotonic()
-            if now > until:
+            took, began = now - began, now
+            if took < QUICK_SECONDS:
+                took, length = 2 * took, min(2 * length, LONGEST_STRETCH)
+            if now + took > until:
                 return Found(rows, after)
-            if now - began < QUICK_SECONDS:
-                length = min(2 * length, LONGEST_STRETCH)
-            began = now
 
     def _lane(self, after: Place | None) -> Lane:
         whole = Lane(self, self.order)
@@ -117,24 +117,21 @@ class Lane:
 
     def reach(self, after: Place | None, entries: int) -> Any:
         """The order's value so many entries further on; None when there are fewer."""
-        tracks = self._tracks()
+        tracks = self._tracks(after)
         each = max(1, entries // len(tracks))
         ends: list[Any] = []
         for track in tracks:
-            rest = track
-            if after is not None:
-                rest = track.filter(**{f"{self.order}__{'lte' if after.id else 'lt'}": after.value})
-            ends += rest.order_by(f"-{self.order}").values_list(self.order, flat=True)[each : each + 1]
+            ends += track.order_by(f"-{self.order}").values_list(self.order, flat=True)[each : each + 1]
         return max(ends, default=None)
 
     def rows(self, after: Place | None, end: Any, limit: int) -> list[RoutedRequest]:
         """Matching rows after a place, down to end and with it."""
         found: list[RoutedRequest] = []
-        for track in self._tracks():
+        for track in self._tracks(after, end):
             rows = _match(track, self)
-            if end is not None:
-                rows = rows.filter(**{f"{self.order}__gte": end})
-            found += _after(rows, self.order, after).order_by(f"-{self.order}", "-id")[:limit]
+            if after is not None and after.id:
+                rows = rows.filter(Q(**{f"{self.order}__lt": after.value}) | Q(id__lt=after.id))
+            found += rows.order_by(f"-{self.order}", "-id")[:limit]
         return _first(found, self.order, limit)
 
     def sorted_rows(self, after: Place | None, limit: int) -> list[RoutedRequest]:
@@ -142,11 +139,21 @@ class Lane:
         found: list[RoutedRequest] = []
         for track in self._tracks():
             rows = _match(track, self).filter(cost_nusd__isnull=False)
-            found += _after(rows, f"any_{COST}", after).order_by(f"-any_{COST}", "-id")[:limit]
+            if after is not None:
+                is_after = Q(any_cost_nusd__lt=after.value) | Q(any_cost_nusd=after.value, id__lt=after.id)
+                rows = rows.filter(is_after)
+            found += rows.order_by(f"-any_{COST}", "-id")[:limit]
         return _first(found, COST, limit)
 
-    def _tracks(self) -> list[QuerySet[RoutedRequest]]:
-        rows = _within(RoutedRequest.objects.all(), self.order, *self.search.ranges.get(self.order, (None, None)))
+    def _tracks(self, after: Place | None = None, end: Any = None) -> list[QuerySet[RoutedRequest]]:
+        """Entries after a place, those of its value included if it has an id. One bound at each end: of two SQLite might take the wider
+        one for the index."""
+        least, less_than = self.search.ranges.get(self.order, (None, None))
+        lower = [bound for bound in (least, end) if bound is not None]
+        upper = [] if less_than is None else [less_than]
+        if after is not None:
+            upper.append(int(after.value) + 1 if after.id else after.value)
+        rows = _within(RoutedRequest.objects.all(), self.order, max(lower, default=None), min(upper, default=None))
         if self.order == COST:
             rows = rows.filter(cost_nusd__isnull=False)
         if not self.column:
@@ -181,16 +188,6 @@ def _same(column: str) -> Combinable:
 def _within(rows: QuerySet[RoutedRequest], name: str, least: Any, less_than: Any) -> QuerySet[RoutedRequest]:
     bounds = {f"{name}__gte": least, f"{name}__lt": less_than}
     return rows.filter(**{lookup: bound for lookup, bound in bounds.items() if bound is not None})
-
-
-def _after(rows: QuerySet[RoutedRequest], name: str, after: Place | None) -> QuerySet[RoutedRequest]:
-    if after is None:
-        return rows
-    if not after.id:
-        return rows.filter(**{f"{name}__lt": after.value})
-    # The first condition alone bounds the index; the second breaks ties.
-    tied = Q(**{f"{name}__lt": after.value}) | Q(id__lt=after.id)
-    return rows.filter(**{f"{name}__lte": after.value}).filter(tied)
 
 
 def _first(rows: list[RoutedRequest], order: str, limit: int) -> list[RoutedRequest]:

@@ -61,12 +61,13 @@ def sums(query: Query, group: Sequence[str]) -> dict[Group, dict[str, int]]:
     return {row[:width]: dict(zip(names, map(int, row[width:]), strict=True)) for row in rows}
 
 
-def sketches(query: Query, group: Sequence[str]) -> dict[Group, dict[int, int]]:
+def sketches(query: Query, group: Sequence[str], metrics: Sequence[str] = METRICS) -> dict[Group, dict[int, int]]:
     """(group values, metric) -> bucket -> n, over the requests or attempts that succeeded."""
     found: dict[Group, list[bytes]] = defaultdict(list)
     width = len(group)
-    for row in _rows(query, group, SKETCHES, " AND r.status = 'ok'", "{}"):
-        for metric, packed in zip(METRICS, row[width:], strict=True):
+    columns = [SKETCHES[METRICS.index(metric)] for metric in metrics]
+    for row in _rows(query, group, columns, " AND r.status = 'ok'", "{}"):
+        for metric, packed in zip(metrics, row[width:], strict=True):
             if packed:
                 found[(*row[:width], metric)].append(packed)
     return {where: merge_packed(sketches) for where, sketches in found.items()}

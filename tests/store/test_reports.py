@@ -145,7 +145,7 @@ def test_the_overview_takes_as_many_queries_whatever_its_range(journal, django_a
     journal_request(journal, 1)
     drain(journal)
     for length in (HOUR, DAY, 400 * DAY):
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             overview(Range(AT_MS + HOUR - length, AT_MS + HOUR))
 
 

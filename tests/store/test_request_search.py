@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from routerapp.models import RoutedRequest
 from routerapp.store import request_search
-from routerapp.store.request_search import AT, Place, Search
+from routerapp.store.request_search import AT, ID, Lane, Place, Search
 from routerapp.store.requests import DEAREST, NEWEST, RequestFilters, list_requests
 from tests.factories import a_request
 
@@ -140,3 +140,20 @@ def test_it_reads_along_the_filter_that_reaches_furthest_back(monkeypatch) -> No
 
     assert search._lane(None).column == "key"
     assert Search(AT, {"status": ("ok",)}, {})._lane(Place(AT_MS, "x")).column == "status"
+
+
+def test_an_index_is_bounded_once_at_each_end_whatever_is_asked() -> None:
+    """Of two lower bounds SQLite takes one for the index: the wider one would read the table to its end."""
+    for number in range(3):
+        a_request(at_ms=AT_MS + number)
+    wanted = {
+        "at_ms": Search(AT, {"key": ("ci",)}, {AT: (AT_MS - 9, AT_MS + 9)}),
+        "id": Search(ID, {"key": ("ci",)}, {ID: ("01", "01g")}),
+    }
+    for column, search in wanted.items():
+        end, after = ("0193", Place("0194")) if column == "id" else (AT_MS, Place(AT_MS + 5))
+        with CaptureQueriesContext(connection) as queries:
+            Lane(search, search.order).rows(after, end, 5)
+        [sql] = [query["sql"] for query in queries.captured_queries]
+
+        assert sql.count(f'."{column}" >= ') == sql.count(f'."{column}" < ') == 1
