@@ -30,6 +30,7 @@ FILES = (
     "tests/store/test_replay.py",
     "tests/store/test_reports.py",
     "tests/store/test_repricing.py",
+    "tests/store/test_request_search.py",
     "tests/store/test_requests.py",
     "tests/store/test_retention.py",
     "tests/store/test_revisions.py",
