@@ -36,7 +36,7 @@ print(time.time())
 def three_gateways(folder: Path, valkey: Valkey) -> Iterator[list[Product]]:
     data_dir = folder / "data"
     products = [Product(data_dir, free_port(), {"SIGNALBOX_VALKEY_URL": valkey.url}) for _ in range(3)]
-    products[0].run_python(QUICK_WORKSPACE)
+    products[0].prepare(QUICK_WORKSPACE)
     try:
         for one in products:
             command = [sys.executable, "manage.py", "serve"]
@@ -52,6 +52,7 @@ def three_gateways(folder: Path, valkey: Valkey) -> Iterator[list[Product]]:
             if one.process is not None:
                 one.process.kill()
                 one.process.wait()
+            one.let_go()
 
 
 def wait_until_ready(one: Product) -> None:

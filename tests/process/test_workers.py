@@ -226,8 +226,8 @@ async def live_through(product: Product) -> Day:
 def day(tmp_path_factory) -> Iterator[Day]:
     folder = tmp_path_factory.mktemp("workers")
     with a_product(folder, SIGNALBOX_DEMO="0", SIGNALBOX_WORKERS=str(WORKERS)) as product:
-        product.data_dir.mkdir()
-        product.run_python(SETUP + IMPORTS.replace("import django; django.setup()", "") + CATALOG + PUBLISHED)
+        product.prepare(SETUP)
+        product.run_python("from django.conf import settings\n" + IMPORTS + CATALOG + PUBLISHED)
         product.start()
         day = asyncio.run(live_through(product))
         print(
