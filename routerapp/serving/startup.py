@@ -24,7 +24,6 @@ from routerapp.providers.presets import presets
 from routerapp.providers.simulated import SimulatedTransport
 from routerapp.serving.meeting import meet_siblings
 from routerapp.serving.runtime import Runtime
-from routerapp.serving.sharing import share
 from routerapp.serving.spend_together import keep_spend_together
 from routerapp.serving.spool_watch import watch_spool
 from routerapp.serving.watching import watch
@@ -75,6 +74,9 @@ async def open_runtime(settings: Any) -> Runtime:
     await keeper.start()
     runtime.on_close += [keeper.stop, watch_spool(runtime)]
     if valkey is not None:
+        # Its client is loaded only where it is used.
+        from routerapp.serving.sharing import share
+
         runtime.shared = share(runtime, valkey)
         await runtime.shared.start()
         runtime.on_close.insert(0, runtime.shared.stop)

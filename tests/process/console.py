@@ -54,7 +54,14 @@ class Console:
         return str(printed)
 
     def close(self) -> None:
+        """Harmless a second time."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        if not self._process.stdin.closed:
+            self._process.stdin.close()
         self._process.wait()
         self._answers.close()
+
+    def __del__(self) -> None:
+        """Whoever forgets one leaves no process behind, nor a warning in the test that runs by then."""
+        if hasattr(self, "_answers"):
+            self.close()

@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
+from routerapp.store.shared.away import Away
 from routerapp.valkey_settings import ValkeySettings
 
 TIMEOUT_SECONDS = 0.1
@@ -22,10 +23,6 @@ LATE_SECONDS = 0.03
 MOST_EXTENSIONS = 5
 SCRIPT = Path(__file__).with_name("exchange.lua")
 log = logging.getLogger(__name__)
-
-
-class Away(Exception):
-    """No answer in time, or none that can be used."""
 
 
 class Connection:

@@ -28,7 +28,7 @@ from routerapp.engine.extras import MAX_STICKY_SECONDS
 from routerapp.store.last_served import MOST_UNITS
 from routerapp.store.limits import Grant
 from routerapp.store.live import LiveState
-from routerapp.store.shared.connection import Away
+from routerapp.store.shared.away import Away
 from routerapp.store.shared.limits import Asked, Lack, SharedLimits
 from routerapp.store.shared.live_share import LiveShare, Told
 from routerapp.store.shared.wire import Received, Sent, decode, encode
