@@ -61,11 +61,38 @@ class RequestFacts(msgspec.Struct, frozen=True, gc=False):
     longest_input_tokens: int | None = None
 
 
+class ModelPrediction(msgspec.Struct, frozen=True, gc=False):
+    """What a predictor expects of one language model's answer: quality 0 to 1, its standard error, tokens of the answer (None: unknown)."""
+
+    quality: float
+    sd: float = 0.0
+    output_tokens: float | None = None
+
+
+class Predictions(msgspec.Struct, frozen=True, gc=False):
+    """What was predicted for one prompt before the decision. predictor: sha256 of the artefact; models: by slug of the language model.
+
+    familiarity: 0 (nothing like it was seen in training) to 1. difficulty: expected quality of the pool's mean. tasks: the likeliest
+    task labels with their posterior, at most three. cluster: the nearest one of training; cluster_quality: how each model did there.
+    routes: cosine similarity to the nearest example of each semantic route, -1 to 1.
+    """
+
+    predictor: str
+    models: Mapping[str, ModelPrediction] = {}
+    familiarity: float = 1.0
+    difficulty: float = 0.0
+    tasks: Mapping[str, float] = {}
+    cluster: int | None = None
+    cluster_quality: Mapping[str, float] = {}
+    routes: Mapping[str, float] = {}
+
+
 class Inputs(msgspec.Struct, frozen=True, gc=False):
     """Everything about one request that decide() may read. observations: leaf_id -> truth of a content leaf.
 
     request_constraints, only, fallbacks: what the caller's extras narrow to; validated by serving.
     objective: the caller's weights for a rule that ranks by `balanced`; other strategies ignore it.
+    predictions: of the predictor in force then; None where no policy asked for them, or none was there.
     """
 
     features: Features
@@ -75,6 +102,7 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
     only: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
     objective: Mapping[str, float] = {}
+    predictions: Predictions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +189,18 @@ class CallerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Numbers made by jobs. token_correction: model -> factor on bytes/4; expected_output_tokens: "model|task" or "model|*" or "*|*"."""
+    """Numbers made by jobs. token_correction: model -> factor on bytes/4; expected_output_tokens: "model|task" or "model|*" or "*|*".
+
+    predictor: sha256 of the artefact in force, empty without one. bandit: "task|model" -> the two parameters of a Beta distribution of
+    success. capabilities: "model|dimension" -> posterior mean, 0 to 1.
+    """
 
     revision: str = ""
     token_correction: Mapping[str, float] = field(default_factory=dict)
     expected_output_tokens: Mapping[str, float] = field(default_factory=dict)
+    predictor: str = ""
+    bandit: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    capabilities: Mapping[str, float] = field(default_factory=dict)
 
 
 class LiveDeployment(msgspec.Struct, frozen=True, gc=False):
