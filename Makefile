@@ -30,9 +30,9 @@ $(VENV)/llmock.stamp: tests/llmock/requirements.lock $(VENV)/run.stamp
 run: $(VENV)/run.stamp ## Set up what is missing and start Signalbox (Ctrl-C stops it)
 	@exec $(BIN)/python manage.py run
 
-# A file's tests stay together: their fixtures start products, browsers and servers that are dear.
+# A file's tests stay together: their fixtures start products, browsers and servers that are dear. One process more than cores: many of them wait.
 test: $(VENV)/dev.stamp $(VENV)/llmock.stamp ## Run every test
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp ## Format, lint, types, imports, migrations
 	@$(BIN)/ruff format --check .
