@@ -69,6 +69,7 @@ WORDS: Mapping[Verdict, str] = {
     V.STICKY_NEW: "A new conversation: kept here from now on",
     V.FALLBACK_ADDED: "Added as fallback",
     V.HEDGE_ADDED: "Asked as well if no first token has come in time",
+    V.ESCALATION_ADDED: "Asked if the answer before it does not pass the checks",
     V.OUTPUT_CAPPED_BY_BUDGET: "Length of the answer capped by what is left of a limit",
     V.CANNOT_EXPRESS: "Cannot express part of the request",
     V.POOL_EMPTY: "Nothing in the pool could serve this request",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.catalogue_options import CatalogueOptions
+from dashboard.check_lines import CheckLines
 from dashboard.form_inputs import Input, RangeRows, ReferenceList, WeightRows
 from dashboard.nested_fields import Fields
 from routerapp.engine.task_words import TASKS
@@ -171,6 +172,8 @@ def _fixed_names(kind: str, parameter: Parameter, options: CatalogueOptions) -> 
 
 
 def _input(place: str, label: str, parameter: Parameter) -> Input:
+    if parameter.kind == "checks":
+        return CheckLines(place, label, "area", help=parameter.help, placeholder="complete\nnot_refused")
     default = "" if parameter.default in (None, ()) else str(parameter.default)
     if parameter.kind == "choice":
         choices = (("", f"{default} (default)"), *((choice, choice) for choice in parameter.choices))

@@ -21,6 +21,7 @@ STRATEGY_WORDS: Mapping[str, str] = {
     "balanced": "balanced",
     "capability": "the most capable",
     "contextual": "by task",
+    "cascade": "cheap first, checked",
     "consistent_hash": "the same one for the same unit",
     "split": "split into arms",
 }

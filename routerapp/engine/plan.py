@@ -59,10 +59,26 @@ def plan_of(
     trace.append(TraceStep("plan", primary.slug, Verdict.CHOSEN, _margin(ranking)))
     trace.extend(TraceStep("plan", option.slug, Verdict.FALLBACK_ADDED) for option in rest if option.is_fallback)
     steps = [PlanStep(option.slug, "fallback", "failed_before_first_byte") for option in rest]
+    escalations = min(ranking.escalations, len(rest))
+    if escalations:
+        return _cascade(ranking, steps, escalations, trace)
     if hedge_after_ms is not None and rest:
         steps[0] = PlanStep(rest[0].slug, "hedge", "no_first_token")
         trace.append(TraceStep("plan", rest[0].slug, Verdict.HEDGE_ADDED, {"after_ms": hedge_after_ms}))
     return (PlanStep(primary.slug, "primary"), *steps)
+
+
+def _cascade(
+    ranking: Ranking, followers: list[PlanStep], escalations: int, trace: list[TraceStep]
+) -> tuple[PlanStep, ...]:
+    """Every step but the last of the cascade is checked; what is left follows as fallbacks."""
+    checks = ranking.accept_if
+    slugs = [step.deployment for step in followers[:escalations]]
+    trace.extend(TraceStep("plan", slug, Verdict.ESCALATION_ADDED, {"accept_if": list(checks)}) for slug in slugs)
+    steps = [PlanStep(ranking.options[0].slug, "primary", accept_if=checks)]
+    steps += [PlanStep(slug, "escalation", "not_accepted", checks) for slug in slugs[:-1]]
+    steps.append(PlanStep(slugs[-1], "escalation", "not_accepted"))
+    return (*steps, *followers[escalations:])
 
 
 def effects_of(ranking: Ranking) -> tuple[Effect, ...]:

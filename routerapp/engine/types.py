@@ -263,13 +263,16 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class PlanStep(msgspec.Struct, frozen=True, gc=False):
-    """role: primary, fallback or hedge (escalation and shadow are reserved). start_when: now, failed_before_first_byte or
-    no_first_token (a hedge: limits.hedge_after_ms after the primary was asked).
+    """role: primary, fallback, hedge or escalation (shadow is reserved). start_when: now, failed_before_first_byte, no_first_token (a
+    hedge: limits.hedge_after_ms after the primary was asked) or not_accepted (an escalation: also when what is before it failed).
+
+    accept_if: the checks that its answer has to pass, or the next escalation is asked; not written where there are none.
     """
 
     deployment: str
     role: str
     start_when: str = "now"
+    accept_if: tuple[Mapping[str, Any], ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PlanLimits(msgspec.Struct, frozen=True, gc=False):

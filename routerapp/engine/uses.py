@@ -18,7 +18,7 @@ from routerapp.engine.types import PlanLimits
 
 KEYS = ("pool", "reject", "strategy", "fallbacks", "constraints", "retries", "timeouts", "parameters", *EXTRA_KEYS)
 ARM_KEYS = ("name", "weight", "use")
-PLANNED_KINDS = ("semantic", "threshold", "learned", "bandit", "cascade")
+PLANNED_KINDS = ("semantic", "threshold", "learned", "bandit")
 OWN_FIELDS = ("model", "messages", "stream", "tools")
 MAX_ARMS = 20
 SPLIT_BY = ("unit", "tenant", "request")
@@ -121,7 +121,22 @@ def _with_strategy(use: Use, section: Section) -> Use:
         return use
     strategy = RANKING_STRATEGIES[kind]
     inner = Section(document, section.at("strategy"), section.problems, ("kind", *strategy.keys))
+    if kind == "cascade":
+        _refuse_extras(section, use.extras)
     return replace(use, kind=kind, strategy=strategy, strategy_parameters=strategy.parse(inner))
+
+
+def _refuse_extras(section: Section, extras: Extras) -> None:
+    """What changes who is first, or asks two at once, would leave a cascade without its order."""
+    for key, is_set in (
+        ("hedge", extras.hedge_after_ms is not None),
+        ("sticky", extras.sticky is not None),
+        ("explore", bool(extras.explore_share)),
+    ):
+        if is_set:
+            section.refuse(
+                key, "not_together", "A cascade asks one after the other, cheap first: this has no meaning with it."
+            )
 
 
 def _unknown_kind(kind: Any) -> str:

@@ -68,6 +68,7 @@ class Verdict(StrEnum):
     STICKY_NEW = "sticky_new"
     FALLBACK_ADDED = "fallback_added"
     HEDGE_ADDED = "hedge_added"
+    ESCALATION_ADDED = "escalation_added"
     OUTPUT_CAPPED_BY_BUDGET = "output_capped_by_budget"
     CANNOT_EXPRESS = "cannot_express"
     POOL_EMPTY = "pool_empty"

@@ -197,6 +197,23 @@ STRATEGIES = (
         ),
     ),
     Strategy(
+        "cascade",
+        "Cheap first; the next one where the answer does not pass the checks",
+        (
+            Parameter(
+                "accept_if",
+                "checks",
+                "One a line, an answer passes all: complete · not_refused · schema · min_characters 40 · matches pattern · "
+                "not_matches pattern · log_probability -0.7",
+                is_required=True,
+            ),
+            Parameter(
+                "order", "choice", "Cheapest first, or as the pool is written", "cheapest", ("cheapest", "written")
+            ),
+            Parameter("most_steps", "number", "How many models are asked at most", 3),
+        ),
+    ),
+    Strategy(
         "split",
         "Arms of an experiment, by a stable hash of the unit",
         (

@@ -29,6 +29,7 @@ from routerapp.providers.errors import BadAnswer, ProviderError, TotalTimeout
 from routerapp.serving.answer_stream import AnswerStream
 from routerapp.serving.attempt import DROPPED, Attempt, upstream_seconds
 from routerapp.serving.backoff import Backoff
+from routerapp.serving.cascade import KeptStream, refusals_of
 from routerapp.serving.exchange import Exchange
 from routerapp.serving.plan_gate import PlanGate
 from routerapp.serving.plan_job import AllFailed, Outcome, PlanJob, SkippedStep
@@ -37,7 +38,7 @@ from routerapp.serving.retry_budget import RetryBudget
 from routerapp.store.live import LiveState
 from routerapp.store.secrets import SecretRefused
 
-T = TypeVar("T")
+T = TypeVar("T", Reply, AnswerStream | KeptStream)
 HEDGE = "hedge"
 
 
@@ -82,7 +83,7 @@ class PlanRun:
         self._skipped: list[SkippedStep] = []
         self._errors: list[ProviderError] = []
         self._gate: PlanGate | None = None
-        self._stream: AnswerStream | None = None
+        self._stream: AnswerStream | KeptStream | None = None
         self._status = ""
         self._is_active = False
         self._is_closed = False
@@ -162,11 +163,12 @@ class PlanRun:
         )
 
     async def _try_plan(self, ask: Callable[[Attempt], Awaitable[T]]) -> tuple[Attempt, T]:
-        """The loop: each step in order, a hedge beside the step before it. Whoever answers is the one the outcome speaks of."""
+        """The loop: each step in order, a hedge beside the step before it. An answer that does not pass is better than none after it."""
         self._is_active = True
         self._with.retry_budget.request_started(self._with.clock.monotonic())
         plan = self._job.decision.plan
         position = 0
+        kept: tuple[Attempt, T] | None = None
         try:
             while position < len(plan):
                 hedge_after_ms = self._hedge_after_ms(position)
@@ -174,16 +176,30 @@ class PlanRun:
                     found, used = await self._try_step(position, ask), 1
                 else:
                     found, used = await self._race_step(position, ask, hedge_after_ms)
-                if found is not None:
+                if found is not None and await self._is_accepted(plan[position], *found):
                     self._answering = found[0]
                     return found
+                kept = found or kept
                 position += used
         except PlanOver:
-            raise AllFailed(self.outcome) from None
+            pass
         except BaseException as problem:
             self._give_up(problem)
             raise
-        raise AllFailed(self.outcome)
+        if kept is None:
+            raise AllFailed(self.outcome)
+        self._answering = kept[0]
+        return kept
+
+    async def _is_accepted(self, step: PlanStep, attempt: Attempt, answer: T) -> bool:
+        """One that is not is booked at once, with the checks that it failed."""
+        refusals = refusals_of(step, self._job.chat, answer)
+        if refusals:
+            attempt.warnings += refusals
+            attempt.succeeded()
+            if attempt.upstream is not None:
+                await attempt.upstream.close()
+        return not refusals
 
     async def _try_step(
         self, position: int, ask: Callable[[Attempt], Awaitable[T]], *, is_hedge: bool = False
@@ -336,12 +352,12 @@ class PlanRun:
         await exchange.open(limits.total_ms if is_last else limits.first_token_ms)
         return await exchange.read_reply()
 
-    async def _ask_stream(self, attempt: Attempt) -> AnswerStream:
+    async def _ask_stream(self, attempt: Attempt) -> AnswerStream | KeptStream:
         exchange = self._exchange(attempt)
         await exchange.open(self._job.decision.limits.first_token_ms)
         stream = AnswerStream(exchange, attempt, self._job.chat)
         await stream.wait_for_first_token()
-        return stream
+        return await KeptStream.of(stream) if attempt.step.accept_if else stream
 
     def _dialect_of(self, attempt: Attempt | None) -> str:
         return dialect_of(self._with.adapters[attempt.target.kind], self._job.chat) if attempt else "openai"

@@ -11,6 +11,7 @@ from routerapp.providers.clock import Clock
 from routerapp.providers.errors import AnswerTooLarge, FirstTokenTimeout, IdleTimeout, TotalTimeout, UpstreamTimeout
 from routerapp.serving.attempt import Attempt
 from routerapp.serving.concealer import concealer_for
+from routerapp.serving.log_probabilities import asking_for_log_probabilities
 from routerapp.serving.plan_job import PlanJob
 
 T = TypeVar("T")
@@ -41,7 +42,9 @@ class Exchange:
     async def open(self, head_ms: float) -> Upstream:
         """Sends; returns when the answer's head is there. head_ms: how long that may take."""
         limits = self._job.decision.limits
-        parameters = self._job.parameters_of(self._attempt.step.deployment)
+        parameters = asking_for_log_probabilities(
+            self._attempt.step, self._job.parameters_of(self._attempt.step.deployment)
+        )
         request = self.adapter.build_request(self._job.chat, self._attempt.target, parameters)
         if (traceparent := self._attempt.traceparent) is not None:
             request = replace(request, headers={**request.headers, "traceparent": traceparent})

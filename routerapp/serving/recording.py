@@ -14,6 +14,7 @@ from routerapp.engine.chat import Chat
 from routerapp.engine.money import attempt_cost
 from routerapp.engine.types import CallerFacts, Price
 from routerapp.serving.admission import Admission
+from routerapp.serving.answer_acceptance import is_refused
 from routerapp.serving.answer_uses import AnswerUses
 from routerapp.serving.headers import decision_headers
 from routerapp.serving.identifiers import make_id
@@ -195,7 +196,7 @@ class Recording:
             self._recent.attempts.append(attempt)
         self.admission.note(attempt)
         self.runtime.metrics.attempt_ended(attempt)
-        if attempt.status == "ok" and self._answered is None:
+        if attempt.status == "ok" and self._answered is None and not is_refused(attempt):
             # The end follows in the same turn of the event loop: one write for both.
             self._answered = attempt
         else:

@@ -146,7 +146,7 @@ def test_refuses_a_strategy_with_place_and_code(strategy, place, code):
     assert (f"default.strategy.{place}", code) in problems({"pool": ["all"], "strategy": strategy})
 
 
-@pytest.mark.parametrize("kind", ["semantic", "threshold", "learned", "bandit", "cascade"])
+@pytest.mark.parametrize("kind", ["semantic", "threshold", "learned", "bandit"])
 def test_names_the_available_kinds_for_one_that_is_not_there_yet(kind):
     words = rf"'{kind}' comes with the learning release\. Available: ordered, .*split\."
     with pytest.raises(PolicyError, match=words):

@@ -29,6 +29,7 @@ EVIDENCE = Evidence("e", {"m0": 1.3}, {"m1|*": 700.0, "*|*": 250.0})
 PARAMETERS: dict[str, dict[str, Any]] = {
     "capability": {"weights": {"accuracy": 2, "code": 1}},
     "contextual": {"targets": {"code": ["model:m1"]}, "min_confidence": 0.5, "fallback": ["deployment:d2"]},
+    "cascade": {"accept_if": [{"check": "complete"}, {"check": "min_characters", "value": 2}]},
     "balanced": {"weights": {"quality": 3, "cost": 2, "latency": 2, "reliability": 1}},
 }
 ARMS = [

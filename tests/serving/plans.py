@@ -64,18 +64,20 @@ class Bench:
         constraints: Mapping[str, Any] | None = None,
         subjects: tuple[Subject, ...] = (),
         hedge_after_ms: int | None = None,
+        accept_if: tuple[Mapping[str, Any], ...] = (),
         **chat: Any,
     ) -> PlanRun:
-        """The first target is the primary, the others its fallbacks, in order; the second its hedge, where there is a time for it."""
+        """The first target is the primary, the others its fallbacks, in order; the second its hedge, where there is a time for it.
+
+        accept_if: they are a cascade, of which all but the last are checked.
+        """
         slugs = list(targets)
-        roles = ["primary"] + ["fallback"] * (len(slugs) - 1)
         limits = limits or self.limits
         if hedge_after_ms is not None:
-            roles[1:2] = ["hedge"]
             limits = msgspec.structs.replace(limits, hedge_after_ms=hedge_after_ms)
         features = Features(prompt_tokens=20)
         common = ("routed", "support", 1, "r1", "rule", "ordered", "c", "e", 7, "1", features)
-        plan = tuple(PlanStep(slug, role) for slug, role in zip(slugs, roles, strict=True))
+        plan = _plan(slugs, hedge_after_ms is not None, accept_if)
         decision = Decision(*common, plan=plan, limits=limits, constraints=constraints or {})
         effects = (InFlight(slugs[0]),)
         self.live.apply(effects)
@@ -124,6 +126,16 @@ class Bench:
     def story(self) -> list[tuple[str, str]]:
         """Who was asked and how it went."""
         return [(record.deployment, record.error_class or record.status) for record in self.records]
+
+
+def _plan(slugs: list[str], is_hedged: bool, accept_if: tuple[Mapping[str, Any], ...]) -> tuple[PlanStep, ...]:
+    later = "escalation" if accept_if else "fallback"
+    steps = [PlanStep(slug, later if place else "primary") for place, slug in enumerate(slugs)]
+    if is_hedged:
+        steps[1] = PlanStep(slugs[1], "hedge")
+    if accept_if:
+        steps[:-1] = [msgspec.structs.replace(step, accept_if=accept_if) for step in steps[:-1]]
+    return tuple(steps)
 
 
 async def collect(run: PlanRun) -> bytes:

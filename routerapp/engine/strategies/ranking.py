@@ -57,13 +57,18 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Options, best first, with their probability of being first filled in. is_reordered: the first is not the strategy's."""
+    """Options, best first, with their probability of being first filled in. is_reordered: the first is not the strategy's.
+
+    escalations: so many after the first are asked when an answer before them does not pass accept_if (checks as documents).
+    """
 
     options: list[Option]
     probability_kind: str = "deterministic"
     effects: tuple[Effect, ...] = ()
     trace: tuple[TraceStep, ...] = ()
     is_reordered: bool = False
+    accept_if: tuple[Mapping[str, Any], ...] = ()
+    escalations: int = 0
 
 
 Rank = Callable[[list[Option], Any, Moment], Ranking]

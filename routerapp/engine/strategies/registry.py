@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from routerapp.engine.strategies.balanced import BALANCED
 from routerapp.engine.strategies.capability import CAPABILITY
+from routerapp.engine.strategies.cascade import CASCADE
 from routerapp.engine.strategies.cheapest import CHEAPEST
 from routerapp.engine.strategies.consistent_hash import CONSISTENT_HASH
 from routerapp.engine.strategies.contextual import CONTEXTUAL
@@ -31,6 +32,7 @@ RANKING_STRATEGIES: Mapping[str, StrategyKind] = {
     "capability": CAPABILITY,
     "contextual": CONTEXTUAL,
     "consistent_hash": CONSISTENT_HASH,
+    "cascade": CASCADE,
 }
 SPLIT = "split"
 AVAILABLE_KINDS = (*RANKING_STRATEGIES, SPLIT)

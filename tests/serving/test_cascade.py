@@ -1,0 +1,224 @@
+"""Cascades: whose answer is taken, what is booked, and that nobody sees a byte of an answer that did not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from routerapp.engine.answer_checks import Check
+from routerapp.providers.clock import VirtualClock
+from routerapp.serving.answer_acceptance import WrittenAnswer, failed_checks
+from routerapp.serving.plan_job import AllFailed
+from tests.providers.chats import make_chat, make_target
+from tests.serving.plans import LIMITS, Bench, ScriptedTransport, ScriptedUpstream, collect, make_config
+
+COMPLETE = ({"check": "complete"}, {"check": "not_refused"})
+USAGE = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
+
+
+def body(text: str, finish: str = "stop", **choice: Any) -> bytes:
+    message = {"role": "assistant", "content": text, **choice.pop("message", {})}
+    choices = [{"index": 0, "message": message, "finish_reason": finish, **choice}]
+    return msgspec.json.encode(
+        {"id": "1", "object": "chat.completion", "model": "m", "choices": choices, "usage": USAGE}
+    )
+
+
+def says(text: str, finish: str = "stop", **choice: Any) -> ScriptedUpstream:
+    return ScriptedUpstream(200, [body(text, finish, **choice)], {"content-type": "application/json"})
+
+
+def streams(*words: str, finish: str = "stop") -> ScriptedUpstream:
+    chunks: list[Mapping[str, Any]] = [
+        {"index": 0, "delta": {"content": word}, "finish_reason": None} for word in words
+    ]
+    chunks.append({"index": 0, "delta": {}, "finish_reason": finish})
+    events = [b"data: " + msgspec.json.encode({"id": "1", "model": "m", "choices": [one]}) + b"\n\n" for one in chunks]
+    return ScriptedUpstream(200, [*events, b"data: [DONE]\n\n"], {"content-type": "text/event-stream"})
+
+
+def bench_of(**answers: Any) -> Bench:
+    return Bench(ScriptedTransport(**{slug: [one] for slug, one in answers.items()}), VirtualClock(), limits=LIMITS)
+
+
+def places(*slugs: str) -> dict[str, Any]:
+    return {slug: make_target(slug) for slug in slugs}
+
+
+async def test_the_cheap_answer_is_taken_where_it_passes() -> None:
+    bench = bench_of(cheap=says("Fine."), dear=says("Better."))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE)
+
+    reply = await run.plain()
+
+    assert b"Fine." in reply.body
+    assert bench.story == [("cheap", "ok")]
+    assert run.outcome.warnings == ()
+
+
+async def test_an_answer_that_does_not_pass_is_paid_named_and_followed_by_the_next() -> None:
+    bench = bench_of(cheap=says("I'm sorry, but I can't help with that."), dear=says("Here it is."))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE)
+
+    reply = await run.plain()
+
+    assert b"Here it is." in reply.body
+    assert bench.story == [("cheap", "ok"), ("dear", "ok")]
+    assert bench.records[0].warnings == ("not_accepted:not_refused",)
+    assert run.outcome.deployment == "dear"
+    assert run.outcome.answered is bench.records[1]
+    assert run.outcome.cost_nusd == sum(record.cost_nusd or 0 for record in bench.records) > 0
+    assert bench.in_flight() == 0
+
+
+async def test_where_nobody_after_it_answers_the_answer_that_did_not_pass_is_better_than_none() -> None:
+    bench = bench_of(cheap=says("Cut of", "length"), dear=ScriptedUpstream(500, [b"{}"], {}))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE)
+
+    reply = await run.plain()
+
+    assert b"Cut of" in reply.body
+    assert (run.outcome.status, run.outcome.deployment) == ("ok", "cheap")
+    assert run.outcome.warnings == ("not_accepted:complete",)
+
+
+async def test_the_last_step_is_taken_as_it_is() -> None:
+    bench = bench_of(cheap=says("Cut of", "length"), dear=says("Cut too", "length"))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE)
+
+    assert b"Cut too" in (await run.plain()).body
+
+
+async def test_a_step_that_fails_hands_over_like_one_that_does_not_pass() -> None:
+    bench = bench_of(cheap=ScriptedUpstream(500, [b"{}"], {}), dear=says("Here."))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE)
+
+    assert b"Here." in (await run.plain()).body
+    assert [record.status for record in bench.records] == ["upstream_error", "ok"]
+
+
+async def test_all_failing_is_a_failure() -> None:
+    bench = bench_of(cheap=ScriptedUpstream(500, [b"{}"], {}), dear=ScriptedUpstream(500, [b"{}"], {}))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE)
+
+    with pytest.raises(AllFailed):
+        await run.plain()
+
+
+async def test_one_cost_ceiling_spans_the_cascade() -> None:
+    """What the first answer cost leaves too little for the second, so the first is what there is."""
+    bench = bench_of(cheap=says("Cut of", "length"), dear=says("Better."))
+    limits = msgspec.structs.replace(LIMITS, max_cost_nusd=60_000)
+    dear = [{"input_nusd_per_mtok": 1_000_000_000, "output_nusd_per_mtok": 200_000_000_000}]
+    config = make_config({"cheap": {}, "dear": {"prices": dear}})
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE, limits=limits, config=config)
+
+    reply = await run.plain()
+
+    assert b"Cut of" in reply.body
+    assert [one.verdict.value for one in run.outcome.skipped] == ["cost_too_high"]
+
+
+async def test_a_stream_is_held_back_until_it_has_passed() -> None:
+    bench = bench_of(cheap=streams("As an AI language model, ", "I cannot help."), dear=streams("Right ", "away."))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE, stream=True)
+
+    events = await collect(run)
+
+    assert b"cannot" not in events
+    assert b"Right " in events and b"away." in events
+    assert [record.status for record in bench.records] == ["ok", "ok"]
+    assert run.outcome.is_complete
+
+
+async def test_a_stream_that_passes_comes_whole() -> None:
+    bench = bench_of(cheap=streams("Right ", "away."), dear=streams("no"))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE, stream=True)
+
+    events = await collect(run)
+
+    assert events.count(b"data: ") == 3
+    assert bench.story == [("cheap", "ok")]
+
+
+async def test_a_checked_stream_that_breaks_off_is_nobodys_loss() -> None:
+    broken = streams("Half a", finish="stop")
+    broken._packets = broken._packets[:1]
+    bench = bench_of(cheap=broken, dear=streams("Whole."))
+    run = bench.run(places("cheap", "dear"), accept_if=COMPLETE, stream=True)
+
+    events = await collect(run)
+
+    assert b"Half" not in events and b"Whole." in events
+    assert bench.records[0].status == "upstream_error"
+
+
+def answer(text: str, finish: str = "stop", **choice: Any) -> WrittenAnswer:
+    return WrittenAnswer(body(text, finish, **choice), is_stream=False)
+
+
+TALL = {"type": "object", "properties": {"height": {"type": "number"}}, "required": ["height"]}
+TOOL = {"tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}
+
+
+@pytest.mark.parametrize(
+    ("check", "given", "passes"),
+    [
+        (Check("complete"), answer("x", "length"), False),
+        (Check("complete"), answer("x"), True),
+        (Check("not_refused"), answer("I cannot provide that."), False),
+        (Check("not_refused"), answer("Sorry, but I am unable to do this."), False),
+        (Check("not_refused"), answer("Lo siento, no puedo."), False),
+        (Check("not_refused"), answer("", message={"refusal": "No."}), False),
+        (Check("not_refused"), answer("", "content_filter"), False),
+        (Check("not_refused"), answer("I can't help noticing how neat this is: " + "x" * 300), True),
+        (Check("not_refused"), answer("The function cannot return None, so I changed it."), True),
+        (Check("not_refused"), answer("", message=TOOL), True),
+        (Check("schema"), answer('{"a": 1}'), True),
+        (Check("schema"), answer("[1]"), False),
+        (Check("schema"), answer("Here is the JSON: {}"), False),
+        (Check("schema", TALL), answer('{"height": 2}'), True),
+        (Check("schema", TALL), answer('{"height": "2"}'), False),
+        (Check("schema", {"$ref": "http://127.0.0.1:9/x"}), answer("{}"), False),
+        (Check("schema", {"type": "string", "pattern": "^(a+)+$"}), answer('"' + "a" * 60 + '!"'), False),
+        (Check("schema"), answer("[" * 100_000), False),
+        (Check("min_characters", 3), answer(" ab "), False),
+        (Check("matches", "(?i)done"), answer("All DONE"), True),
+        (Check("not_matches", "(?i)to be done"), answer("This is to be done."), False),
+        (
+            Check("log_probability", -0.5),
+            answer("x", logprobs={"content": [{"logprob": -0.1}, {"logprob": -0.5}]}),
+            True,
+        ),
+        (
+            Check("log_probability", -0.5),
+            answer("x", logprobs={"content": [{"logprob": -2.0}, {"logprob": "x"}]}),
+            False,
+        ),
+        (Check("log_probability", -0.5), answer("x"), False),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Check) else "",
+)
+def test_a_check_passes_what_it_says(check: Check, given: WrittenAnswer, passes: bool) -> None:
+    assert (failed_checks((check,), make_chat(), given) == ()) is passes
+
+
+def test_the_schema_the_request_asks_for_is_the_one_that_counts() -> None:
+    asked = {"type": "json_schema", "json_schema": {"name": "tall", "schema": TALL}}
+    chat = make_chat(response_format=asked)
+
+    assert failed_checks((Check("schema"),), chat, answer('{"height": 1}')) == ()
+    assert failed_checks((Check("schema"),), chat, answer("{}")) == ("schema",)
+
+
+def test_rubbish_for_an_answer_passes_no_check_of_its_text() -> None:
+    rubbish = WrittenAnswer(b"\xff{not json", is_stream=False)
+
+    assert failed_checks((Check("complete"), Check("schema"), Check("min_characters", 1)), make_chat(), rubbish) == (
+        "complete",
+        "schema",
+        "min_characters",
+    )
