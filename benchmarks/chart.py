@@ -9,7 +9,7 @@ ORDER = ("signalbox", "portkey", "litellm")
 PANELS = (
     ("CPU per request, µs", "cpu_us"),
     ("CPU per streamed chunk, µs", "cpu_chunk_us"),
-    ("Added latency, p50, ms", "low_added_p50_ms"),
+    ("Added latency, p50, ms", "alone_added_p50_ms"),
     ("Memory of an open stream, KiB", "kib_per_open_stream"),
 )
 WIDTH, PANEL_HEIGHT, NAME_WIDTH, VALUE_WIDTH, BAR, STEP, TOP = 760, 142, 178, 110, 20, 32, 34

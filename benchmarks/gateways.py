@@ -102,6 +102,7 @@ class Run:
         hundred = parts.HUNDRED_RATE if is_direct else parts.hundred_rate(self.saturated[started.subject.name])
         numbers = {one.streams for one in SUBJECTS} if is_direct else {started.subject.streams}
         return {
+            "alone": parts.one_at_a_time(started, plan, core),
             "low": parts.at_rate(started, "2 KB", rate, plan, core),
             "hundred": parts.hundred_in_flight(started, self.mock, hundred, plan, core),
             "streams": {

@@ -45,6 +45,7 @@ def gateway(label: str, *, cpu: float, slow: float, streams: str = "32", **more:
         "half": half,
         "saturation": load(p50=slow, cpu=cpu),
         "50 KB": load(p50=slow, cpu=2 * cpu),
+        "alone": load(p50=50 + slow, cpu=cpu),
         "low": load(p50=100 + slow, cpu=cpu + 1),
         "hundred": load(p50=50_000 + slow, cpu=cpu, rate=1_900),
         "streams": {streams: {**load(p50=50_100 + slow, cpu=11 * cpu, answers=10), "streams": 32, "chunks_each": 200}},
@@ -65,6 +66,7 @@ def gateway(label: str, *, cpu: float, slow: float, streams: str = "32", **more:
 def run() -> dict[str, Any]:
     direct = {
         "saturation": load(p50=10),
+        "alone": load(p50=50),
         "low": load(p50=100),
         "hundred": load(p50=50_000),
         "streams": {
@@ -112,6 +114,7 @@ def test_ratios_are_of_medians_in_the_same_run(run: dict[str, Any]) -> None:
 def test_latency_is_what_is_added_to_the_mock_asked_directly(run: dict[str, Any]) -> None:
     ours = compare(run)["subjects"]["signalbox"]
 
+    assert ours["alone_added_p50_ms"] == 0.4
     assert ours["low_added_p50_ms"] == 0.4
     assert ours["low_added_p99_ms"] == 1.2
     assert ours["first_token_added_p50_ms"] == 0.4
