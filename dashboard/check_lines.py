@@ -9,6 +9,8 @@ from typing import Any
 
 from dashboard.form_inputs import Input, as_number
 
+# Checks whose value has two members, written one after the other.
+PAIRS = {"agrees": ("samples", "least"), "judge": ("by", "least")}
 NUMBERS = ("min_characters", "log_probability")
 
 
@@ -26,6 +28,9 @@ def _line(check: Any) -> str:
     if not isinstance(check, Mapping):
         return json.dumps(check, ensure_ascii=False)
     value = check.get("value")
+    names = PAIRS.get(str(check.get("check")))
+    if names and isinstance(value, Mapping):
+        return " ".join([str(check["check"]), *(str(value[name]) for name in names if name in value)])
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return str(check.get("check", "")) if value is None else f"{check.get('check', '')} {words}"
 
@@ -36,6 +41,9 @@ def _check(line: str) -> dict[str, Any]:
     value = value.strip()
     if not value:
         return {"check": kind}
+    if kind in PAIRS:
+        words = ((name, word, as_number(word)) for name, word in zip(PAIRS[kind], value.split(), strict=False))
+        return {"check": kind, "value": {name: word if number is None else number for name, word, number in words}}
     if kind in NUMBERS:
         number = as_number(value)
         return {"check": kind, "value": value if number is None else number}

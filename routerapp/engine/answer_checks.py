@@ -9,6 +9,7 @@ from typing import Any
 import re2
 
 from routerapp.engine.canonical import canonical_bytes
+from routerapp.engine.references import parse_reference
 from routerapp.engine.section import Section, suggestion
 from routerapp.engine.text_match import PATTERN_CHARACTERS, compile_pattern
 
@@ -16,6 +17,9 @@ MOST_CHECKS = 10
 MOST_CHARACTERS = 100_000
 SCHEMA_BYTES = 32_768
 LEAST_LOG_PROBABILITY = -20.0
+MOST_SAMPLES = 5
+# Checks that ask an upstream again: made last, and only of an answer that passes the others.
+ASKING = ("agrees", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,25 @@ def _schema(section: Section) -> Mapping[str, Any] | None:
     return schema
 
 
+def _agreement(section: Section) -> dict[str, Any]:
+    """samples: answers to the same question, this one included; least: the share of them that ends in the same thing."""
+    inner = Section(section.mapping("value"), section.at("value"), section.problems, ("samples", "least"))
+    return {"samples": inner.integer("samples", 3, 2, MOST_SAMPLES), "least": inner.number("least", 0.6, 0, 1)}
+
+
+def _grade(section: Section) -> dict[str, Any]:
+    """by: the deployment that grades; least: the grade, 0 to 1, from which an answer passes."""
+    section.require("value")
+    inner = Section(section.mapping("value"), section.at("value"), section.problems, ("by", "least"))
+    inner.require("by")
+    reference = parse_reference(inner.text("by", "") or "deployment:none")
+    if reference is None or reference.kind != "deployment":
+        inner.refuse("by", "bad_reference", "Name one deployment, as deployment:<slug>.")
+    return {"by": inner.text("by", ""), "least": inner.number("least", 0.7, 0, 1)}
+
+
 # complete: not cut off by a limit. not_refused: the model did not decline. schema: JSON of the request's (or this) schema.
-# log_probability: at least this mean per token.
+# log_probability: at least this mean per token. agrees: asked again, the model says the same. judge: another model grades it.
 CHECKS: Mapping[str, Callable[[Section], Any]] = {
     "complete": _nothing,
     "not_refused": _nothing,
@@ -105,4 +126,6 @@ CHECKS: Mapping[str, Callable[[Section], Any]] = {
     "matches": _pattern,
     "not_matches": _pattern,
     "log_probability": _log_probability,
+    "agrees": _agreement,
+    "judge": _grade,
 }

@@ -14,6 +14,7 @@ from routerapp.engine.policy import Policy
 from routerapp.engine.problems import Problem
 from routerapp.engine.references import Reference, parse_target
 from routerapp.engine.routes import MAX_DEPTH
+from routerapp.engine.strategies.cascade import Cascade
 from routerapp.engine.strategies.consistent_hash import ConsistentHash
 from routerapp.engine.strategies.contextual import Contextual
 from routerapp.engine.strategies.shares import share_of
@@ -133,6 +134,8 @@ def _check_strategy(use: Use, pool: list[DeploymentFacts], path: str, config: Co
     parameters = use.strategy_parameters
     if isinstance(parameters, Contextual):
         yield from _check_targets(parameters, pool, path)
+    elif isinstance(parameters, Cascade):
+        yield from _check_judges(parameters, use, path, config)
     elif use.kind == "capability":
         for dimension in parameters:
             if config.dimensions and dimension not in config.dimensions:
@@ -167,6 +170,20 @@ def _check_targets(parameters: Contextual, pool: list[DeploymentFacts], path: st
             if not any(covers(reference, deployment) for deployment in pool):
                 words = f"{reference} names no member of this pool, so it would never be chosen."
                 yield Problem(f"{path}.{key}[{index}]", "target_outside_pool", words)
+
+
+def _check_judges(parameters: Cascade, use: Use, path: str, config: Config) -> Iterator[Problem]:
+    """A judge reads what was asked and answered, so the constraints of the rule hold for it as well."""
+    for index, check in enumerate(parameters.accept_if):
+        if check.kind != "judge":
+            continue
+        place, slug = f"{path}.accept_if[{index}].value.by", str(check.value["by"]).partition(":")[2]
+        judge = config.deployments.get(slug)
+        if judge is None:
+            yield Problem(place, "unknown_reference", f"There is no deployment {slug!r}.")
+        elif (reason := _why_never(judge, use.constraints)) is not None:
+            words = f"The constraints of this rule never admit {slug}: {reason[0].value.replace('_', ' ')}."
+            yield Problem(place, "target_outside_pool", words)
 
 
 def _check_sub_policy(place: _Place, known: Mapping[str, Policy], config: Config) -> Iterator[Problem]:

@@ -204,7 +204,7 @@ STRATEGIES = (
                 "accept_if",
                 "checks",
                 "One a line, an answer passes all: complete · not_refused · schema · min_characters 40 · matches pattern · "
-                "not_matches pattern · log_probability -0.7",
+                "not_matches pattern · log_probability -0.7 · agrees 3 0.6 · judge deployment:slug 0.7",
                 is_required=True,
             ),
             Parameter(

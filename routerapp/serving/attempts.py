@@ -23,18 +23,19 @@ import msgspec
 
 from routerapp.engine.types import InFlight, LiveDeployment, PlanStep, ProbePermit
 from routerapp.engine.verdicts import Verdict
-from routerapp.providers.base import Adapter, Reply, Target, Transport, dialect_of, impossible_at
+from routerapp.providers.base import Adapter, Reply, Transport, dialect_of
 from routerapp.providers.clock import Clock
 from routerapp.providers.errors import BadAnswer, ProviderError, TotalTimeout
 from routerapp.serving.answer_stream import AnswerStream
-from routerapp.serving.attempt import DROPPED, Attempt, upstream_seconds
+from routerapp.serving.attempt import Attempt, upstream_seconds
 from routerapp.serving.backoff import Backoff
-from routerapp.serving.cascade import KeptStream, refusals_of
+from routerapp.serving.cascade import Beside, KeptStream, refusals_of
 from routerapp.serving.exchange import Exchange
 from routerapp.serving.plan_gate import PlanGate
 from routerapp.serving.plan_job import AllFailed, Outcome, PlanJob, SkippedStep
 from routerapp.serving.race import race
 from routerapp.serving.retry_budget import RetryBudget
+from routerapp.serving.unsaid import left_unsaid
 from routerapp.store.live import LiveState
 from routerapp.store.secrets import SecretRefused
 
@@ -193,13 +194,25 @@ class PlanRun:
 
     async def _is_accepted(self, step: PlanStep, attempt: Attempt, answer: T) -> bool:
         """One that is not is booked at once, with the checks that it failed."""
-        refusals = refusals_of(step, self._job.chat, answer)
+        refusals = await refusals_of(step, self._job, answer, self._ask_beside) if step.accept_if else ()
         if refusals:
             attempt.warnings += refusals
             attempt.succeeded()
             if attempt.upstream is not None:
                 await attempt.upstream.close()
         return not refusals
+
+    async def _ask_beside(self, beside: Beside) -> bytes | None:
+        """One more call that a check needs, as a plan of its own within what is left of this one; None where it gets no answer."""
+        spent = sum(one.record.cost_nusd or 0 for one in self._tried if one.record)
+        job = beside.job(self._job, len(self._tried), spent, self._deadline - self._with.clock.monotonic())
+        run = PlanRun(self._with, job)
+        try:
+            return (await run.plain()).body if run._is_open(job.decision.plan[0], note=True) else None
+        except AllFailed:
+            return None
+        finally:
+            self._tried += run._tried
 
     async def _try_step(
         self, position: int, ask: Callable[[Attempt], Awaitable[T]], *, is_hedge: bool = False
@@ -269,10 +282,11 @@ class PlanRun:
         except (KeyError, SecretRefused):
             self._skipped.append(SkippedStep(step.deployment, Verdict.DEPLOYMENT_DISABLED))
             return None
-        warnings = self._why_not_said(target)
-        if warnings is None:
+        warnings = left_unsaid(self._with.adapters[target.kind], self._job, target)
+        if isinstance(warnings, SkippedStep):
+            self._skipped.append(warnings)
             return None
-        number = self._numbers.setdefault(step.deployment, len(self._numbers) + 1)
+        number = self._numbers.setdefault(step.deployment, self._job.numbers_after + len(self._numbers) + 1)
         attempt = Attempt(self._job, step, number, retry, target, self._with.live, self._with.clock)
         attempt.warnings = warnings + self._job.warnings_of(step.deployment)
         is_counted = is_probe = False
@@ -288,19 +302,6 @@ class PlanRun:
         self._has_used_effects = self._has_used_effects or is_counted
         self._tried.append(attempt)
         return attempt
-
-    def _why_not_said(self, target: Target) -> tuple[str, ...] | None:
-        """A warning for each part of the chat that is left out there; None, with the reason noted, where it may not be."""
-        found = impossible_at(self._with.adapters[target.kind], self._job.chat, target)
-        if not found:
-            return ()
-        refused = self._job.decision.handling.unsupported != "drop"
-        kept = [one for one in found if refused or not one.is_droppable]
-        if kept:
-            detail = {"fields": [one.field for one in kept], "reason": kept[0].reason}
-            self._skipped.append(SkippedStep(target.deployment, Verdict.CANNOT_EXPRESS, detail))
-            return None
-        return tuple(dict.fromkeys(DROPPED + one.field for one in found))
 
     def _wait_before_retry(
         self, step: PlanStep, error: ProviderError, retry: int, rest: Sequence[PlanStep]

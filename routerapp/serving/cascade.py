@@ -1,17 +1,26 @@
 """The part of running a plan that only cascades have: an answer is read whole and checked before anybody gets any of it.
 
-stream = await KeptStream.of(stream)       # a streamed answer, read to its end
-codes = refusals_of(step, chat, answer)    # () where it passes or nothing asks
+stream = await KeptStream.of(stream)                        # a streamed answer, read to its end
+codes = await refusals_of(step, job, answer, ask_beside)    # () where it passes
 """
 
 from __future__ import annotations
 
-from routerapp.engine.answer_checks import checks_of
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from routerapp.engine.answer_checks import ASKING, Check, checks_of
 from routerapp.engine.chat import Chat
-from routerapp.engine.types import PlanStep
+from routerapp.engine.types import Inputs, PlanStep
 from routerapp.providers.base import Reply
 from routerapp.serving.answer_acceptance import NOT_ACCEPTED, WrittenAnswer, failed_checks
 from routerapp.serving.answer_stream import AnswerStream
+from routerapp.serving.plan_job import CHECK, PlanJob
+from routerapp.serving.second_opinions import conclusion_of, grade_in, grading, repeated
+
+MOST_STEPS = 5
 
 
 class KeptStream:
@@ -49,10 +58,84 @@ class KeptStream:
         return self._events[self._at - 1]
 
 
-def refusals_of(step: PlanStep, chat: Chat, answer: Reply | AnswerStream | KeptStream) -> tuple[str, ...]:
-    """Warnings that name the checks this step's answer does not pass, such as not_accepted:schema."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A question that a check asks: of whom, and what."""
+
+    deployment: str
+    chat: Chat
+
+    def job(self, job: PlanJob, tried: int, spent_nusd: int, seconds_left: float) -> PlanJob:
+        """A plan of one step within what is left of that job's time, money and limits; nothing falls back, nothing is tried again."""
+        limits = job.decision.limits
+        ceiling = limits.max_cost_nusd
+        limits = replace(
+            limits,
+            retries=0,
+            total_ms=max(1, round(seconds_left * 1000)),
+            max_cost_nusd=None if ceiling is None else max(0, ceiling - spent_nusd),
+            hedge_after_ms=None,
+        )
+        decision = replace(job.decision, plan=(PlanStep(self.deployment, CHECK),), limits=limits)
+        inputs = self._inputs(job.inputs)
+        hold = None if job.hold is None else job.hold.beside(self.chat, inputs)
+        return replace(
+            job,
+            chat=self.chat,
+            decision=decision,
+            inputs=inputs,
+            effects=(),
+            hold=hold,
+            numbers_after=MOST_STEPS + tried,
+        )
+
+    def _inputs(self, inputs: Inputs) -> Inputs:
+        tokens = max(1, self.chat.body_bytes // 4)
+        facts = replace(inputs.facts, max_tokens=self.chat.max_tokens, stream=False)
+        return replace(inputs, features=replace(inputs.features, prompt_tokens=tokens), facts=facts)
+
+
+AskBeside = Callable[[Beside], Awaitable[bytes | None]]
+
+
+async def refusals_of(
+    step: PlanStep, job: PlanJob, answer: Reply | AnswerStream | KeptStream, ask: AskBeside
+) -> tuple[str, ...]:
+    """Warnings that name the checks this step's answer does not pass, such as not_accepted:schema. What asks again comes last."""
     if not step.accept_if or isinstance(answer, AnswerStream):
         return ()
     is_stream = isinstance(answer, KeptStream)
     written = WrittenAnswer(answer.data if isinstance(answer, KeptStream) else answer.body, is_stream=is_stream)
-    return tuple(NOT_ACCEPTED + kind for kind in failed_checks(checks_of(step.accept_if), chat, written))
+    checks = checks_of(step.accept_if)
+    failed = failed_checks(tuple(check for check in checks if check.kind not in ASKING), job.chat, written)
+    if failed:
+        return tuple(NOT_ACCEPTED + kind for kind in failed)
+    for check in checks:
+        if check.kind in ASKING and not await _MAKERS[check.kind](check, step, job, written, ask):
+            return (NOT_ACCEPTED + check.kind,)
+    return ()
+
+
+async def _agrees(check: Check, step: PlanStep, job: PlanJob, answer: WrittenAnswer, ask: AskBeside) -> bool:
+    """Stops as soon as the share can no longer be reached, or no longer be missed."""
+    samples, least = int(check.value["samples"]), float(check.value["least"])
+    wanted, same = conclusion_of(answer.text), 1
+    for left in range(samples - 1, 0, -1):
+        if same / samples >= least:
+            return True
+        if (same + left) / samples < least:
+            return False
+        body = await ask(Beside(step.deployment, repeated(job.chat)))
+        same += body is not None and conclusion_of(WrittenAnswer(body, is_stream=False).text) == wanted
+    return same / samples >= least
+
+
+async def _is_graded(check: Check, step: PlanStep, job: PlanJob, answer: WrittenAnswer, ask: AskBeside) -> bool:
+    """A judge that cannot be asked, or says no grade, has not passed the answer."""
+    judge = str(check.value["by"]).partition(":")[2]
+    body = await ask(Beside(judge, grading(job.chat, answer.text)))
+    grade = None if body is None else grade_in(WrittenAnswer(body, is_stream=False).text)
+    return grade is not None and grade >= float(check.value["least"])
+
+
+_MAKERS = {"agrees": _agrees, "judge": _is_graded}

@@ -64,6 +64,12 @@ class Hold:
         self._running: Counter[str] = Counter()
         self.caps: Mapping[str, int] = caps_in(decision.trace)
 
+    def beside(self, chat: Chat, inputs: Inputs) -> Hold:
+        """For another question within the same request: what it may cost is asked of the same subjects, next to what still runs."""
+        own = Hold(self._limits, self._grant, self._clock, chat, self._decision, inputs, self._config, self._evidence)
+        own._running, own.caps = self._running, {}
+        return own
+
     def take(self, now_ms: int) -> Shortage | None:
         """Before the plan is executed: its dearest step, and both where a hedge runs beside the primary; at least the primary alone.
 

@@ -18,13 +18,17 @@ from routerapp.serving.hold import Hold
 from routerapp.serving.traces.context import TraceContext
 from routerapp.store.records import AttemptEnd
 
+# The role of a call that a cascade's check makes: paid and recorded like any other, and never the answer.
+CHECK = "check"
+
 
 class PlanJob(msgspec.Struct, frozen=True):
     """One routed decision to execute.
 
     effects: already applied to the live state; they count the primary's first attempt. target: deployment -> Target, raising when it
     cannot be had (KeyError, or ValueError for a credential that cannot be read). hold: what key, team and user have given for it; None
-    where nobody is limited. trace: set where upstreams are told of the caller's trace.
+    where nobody is limited. trace: set where upstreams are told of the caller's trace. numbers_after: attempts are numbered from the
+    next on; a plan beside another one of the same request has numbers of its own.
     """
 
     request_id: str
@@ -39,6 +43,7 @@ class PlanJob(msgspec.Struct, frozen=True):
     is_live: bool = True
     hold: Hold | None = None
     trace: TraceContext | None = None
+    numbers_after: int = 0
 
     def parameters_of(self, deployment: str) -> Mapping[str, Any]:
         """What is sent there instead of the caller's own top-level fields, in OpenAI's names."""
@@ -90,7 +95,8 @@ class Outcome(msgspec.Struct, frozen=True):
         """The attempt whose whole answer the caller got; the last one where there is none. A hedge that lost may stand behind it."""
         if self.stored is not None:
             return self.stored
-        return next((one for one in reversed(self.attempts) if one.status == "ok"), self.attempts[-1])
+        ok = [one for one in self.attempts if one.status == "ok" and one.role != CHECK]
+        return next((one for one in reversed(ok) if one.deployment == self.deployment), (ok or self.attempts)[-1])
 
     @property
     def is_complete(self) -> bool:

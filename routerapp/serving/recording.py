@@ -18,7 +18,7 @@ from routerapp.serving.answer_acceptance import is_refused
 from routerapp.serving.answer_uses import AnswerUses
 from routerapp.serving.headers import decision_headers
 from routerapp.serving.identifiers import make_id
-from routerapp.serving.plan_job import Outcome, PlanJob
+from routerapp.serving.plan_job import CHECK, Outcome, PlanJob
 from routerapp.serving.recent import RecentRequest
 from routerapp.serving.route_chat import Prepared
 from routerapp.serving.runtime import Runtime
@@ -196,7 +196,7 @@ class Recording:
             self._recent.attempts.append(attempt)
         self.admission.note(attempt)
         self.runtime.metrics.attempt_ended(attempt)
-        if attempt.status == "ok" and self._answered is None and not is_refused(attempt):
+        if attempt.status == "ok" and self._answered is None and attempt.role != CHECK and not is_refused(attempt):
             # The end follows in the same turn of the event loop: one write for both.
             self._answered = attempt
         else:

@@ -65,14 +65,14 @@ class Bench:
         subjects: tuple[Subject, ...] = (),
         hedge_after_ms: int | None = None,
         accept_if: tuple[Mapping[str, Any], ...] = (),
+        more_targets: Mapping[str, Target] | None = None,
         **chat: Any,
     ) -> PlanRun:
         """The first target is the primary, the others its fallbacks, in order; the second its hedge, where there is a time for it.
 
-        accept_if: they are a cascade, of which all but the last are checked.
+        accept_if: they are a cascade, of which all but the last are checked. more_targets: of deployments outside the plan.
         """
-        slugs = list(targets)
-        limits = limits or self.limits
+        slugs, limits = list(targets), limits or self.limits
         if hedge_after_ms is not None:
             limits = msgspec.structs.replace(limits, hedge_after_ms=hedge_after_ms)
         features = Features(prompt_tokens=20)
@@ -99,7 +99,7 @@ class Bench:
                 decision=decision,
                 inputs=inputs,
                 config=config,
-                target=targets.__getitem__,
+                target=lambda slug: (more_targets or {}).get(slug) or targets[slug],
                 on_attempt=self.records.append,
                 effects=effects,
                 hold=self.hold(subjects, chat, decision, inputs, config),
