@@ -175,3 +175,15 @@ def test_the_reason_names_who_was_taken_out_by_what():
     (found,) = check_publishable(policy_of(pool("deployment:b", constraints={"regions": ["eu"]})), CONFIG, {})
 
     assert "b (region not allowed)" in found.message
+
+
+@pytest.mark.parametrize(
+    ("by", "code"),
+    [("deployment:nobody", "unknown_reference"), ("deployment:b", "target_outside_pool"), ("deployment:a", None)],
+)
+def test_a_judge_is_in_the_catalogue_and_within_the_constraints(by: str, code: str | None) -> None:
+    strategy = {"kind": "cascade", "accept_if": [{"check": "judge", "value": {"by": by}}]}
+
+    found = problems(pool("tag:local", strategy=strategy, constraints={"regions": ["eu"]}))
+
+    assert found == ([] if code is None else [("default.strategy.accept_if[0].value.by", code)])
