@@ -134,14 +134,14 @@ def _check(path: Path, arrays: dict[str, NDArray[Any]], header: dict[str, Any]) 
             f"{path.name}: holds {', '.join(sorted(arrays))}; a predictor is {', '.join(sorted(_ARRAYS))}."
         )
     m, t, c = len(header["models"]), len(header["labels"]), len(arrays["cluster_sizes"])
-    rows, topics = len(arrays["kept"]), arrays["directions"].shape[-1]
     plain, wide = vectors.SIZE + surface.SIZE + len(REQUEST_NAMES), 3 * m + 1 + t + c
+    rows, topics = len(arrays["kept"]), arrays["table"].shape[0] - plain
     shapes = {
         "centre": (plain,),
         "factor": (plain,),
         "kept": (rows,),
         "rarity": (rows,),
-        "directions": (rows, topics),
+        "directions": (rows, topics + m),
         "table": (plain + topics, wide),
         "offsets": (wide,),
         "label_relative": (t, m),

@@ -20,8 +20,9 @@ class Fitted:
     """m models, t labels, c clusters, d features.
 
     table (d, 3m + 1 + t + c) float32 and offsets (3m + 1 + t + c,): one product with the features gives, in this order: relative quality of
-    each model by the linear heads, ease, ln tokens of each model's answer, ln cost in USD of each model, score of each label, and
+    each model by the linear heads (but for the n-gram head), ease, ln tokens of each model's answer, ln cost in USD of each model, score of each label, and
     closeness (minus half the squared distance, but for a term that all share) to each cluster.
+    topics: the directions with the n-gram head, times its weight, as m further columns.
     level (m,); label_relative (t, m) and cluster_relative (c, m): already times their heads' weights. cluster_quality (c, m): how the
     models did there, for people. cluster_sizes (c,). noise (m,): standard deviation of an outcome around its prediction.
     token_factor, cost_factor (m,): what turns exp of a mean logarithm into a mean; NaN where unknown.

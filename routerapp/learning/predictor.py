@@ -57,6 +57,7 @@ class Predictor:
         m = len(fitted.models)
         ends = np.cumsum([0, m, 1, m, m, len(fitted.labels), len(fitted.cluster_sizes)]).tolist()
         self._parts = [slice(first, last) for first, last in pairwise(ends)]
+        self._topics = fitted.topics.directions.shape[1] - m
         self._reading = str(fitted.about.get("reading", ""))
 
     @property
@@ -112,16 +113,11 @@ class Predictor:
             raise OtherReading(
                 f"The prompt was read by version {reading.version!r}; this predictor was trained on {self._reading!r}."
             )
-        features = np.concatenate(
-            (
-                fitted.scale.plain(np.concatenate((reading.vector, reading.counts, reading.request))),
-                place(reading.buckets, self._rows, fitted.topics.rarity, self._bits) * fitted.scale.topics_factor,
-            )
-        )
-        sums = (
-            np.add.reduce(fitted.table * features.astype(np.float32)[:, None], axis=0).astype(np.float64)
-            + fitted.offsets
-        )
+        plain = fitted.scale.plain(np.concatenate((reading.vector, reading.counts, reading.request)))
+        placed = place(reading.buckets, self._rows, fitted.topics.rarity, self._bits)
+        features = np.concatenate((plain, placed[: self._topics] * fitted.scale.topics_factor))
+        terms = fitted.table * features.astype(np.float32)[:, None]
+        sums = np.add.reduce(terms, axis=0).astype(np.float64) + fitted.offsets
         linear, ease, tokens, cost, scores, closeness = (sums[part] for part in self._parts)
         if reading.is_empty:
             return self._nothing_to_go_by(tokens, cost)
@@ -130,6 +126,7 @@ class Predictor:
         posterior = softmax(scores * fitted.sharpness) if len(scores) > 1 else np.ones(len(scores))
         relative = (
             linear
+            + placed[self._topics :]
             + fitted.cluster_relative[cluster]
             + np.add.reduce(fitted.label_relative * posterior[:, None], axis=0)
         )

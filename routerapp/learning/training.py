@@ -17,8 +17,10 @@ from routerapp.learning.features import VECTOR, WORDS, Scale, fit_scale
 from routerapp.learning.fitted import Fitted
 from routerapp.learning.folds import COUNT, folds_of
 from routerapp.learning.margins import Margins, take_apart
+from routerapp.learning.ngram_head import fit_ngrams
 from routerapp.learning.outcomes import Outcomes
 from routerapp.learning.reading import READING, Readings
+from routerapp.learning.sparse import Table
 from routerapp.learning.stacking import fit_weights, squared_error
 from routerapp.learning.topics import Topics, find_topics
 
@@ -27,7 +29,7 @@ Progress = Callable[[str, float], None]
 
 LEAST_PROMPTS = 30
 CLASS_STRENGTHS = (5.0, 20.0, 80.0, 320.0)
-HEADS = ("words", "topics", "all", "clusters", "labels")
+HEADS = ("words", "topics", "all", "clusters", "labels", "ngrams")
 
 
 class TooFewOutcomes(ValueError):
@@ -58,6 +60,15 @@ class Validated:
     predicted: Array
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """How readings become features: their scale, the topics with the n-gram head beside them, and that head's offsets (m,)."""
+
+    scale: Scale
+    topics: Topics
+    ngram_offsets: Array
+
+
 def train(
     outcomes: Outcomes, readings: Readings, seed: int = 0, progress: Progress = lambda stage, share: None
 ) -> Fitted:
@@ -80,11 +91,14 @@ def train(
     discriminant, posterior = _labels(ground)
     progress("heads", 0.6)
     heads = _heads(ground, margins.relative, posterior)
+    progress("n-grams", 0.65)
+    ngrams = fit_ngrams(Table.of(readings, topics.kept, topics.rarity), margins.relative, ground.fold)
+    heads["ngrams"] = Validated(ngrams.pull, ngrams.predicted)
     weights = fit_weights([heads[name].predicted for name in HEADS], margins.relative)
     progress("cost", 0.8)
-    fitted = _assemble(
-        outcomes, ground, margins, discriminant, heads, dict(zip(HEADS, weights.tolist(), strict=True)), scale, topics
-    )
+    by_head = dict(zip(HEADS, weights.tolist(), strict=True))
+    basis = Basis(scale, topics.beside(ngrams.weights * np.float32(by_head["ngrams"])), ngrams.offsets)
+    fitted = _assemble(outcomes, ground, margins, discriminant, heads, by_head, basis)
     progress("done", 1.0)
     return fitted
 
@@ -168,10 +182,10 @@ def _assemble(
     discriminant: labels.Discriminant,
     heads: dict[str, Validated],
     weights: dict[str, float],
-    scale: Scale,
-    topics: Topics,
+    basis: Basis,
 ) -> Fitted:
     linear = _linear(ground, margins.relative, heads, weights)
+    linear = ridge.Linear(linear.weights, linear.offsets + weights["ngrams"] * basis.ngram_offsets)
     ease_validated = validated_ridge(ground.features, margins.ease[:, None], ground.fold)
     ease = ridge.fit(ground.features, margins.ease[:, None], ease_validated.strength)
     tokens, token_factor = logarithmic(ground, outcomes.output_tokens + 1.0)
@@ -192,8 +206,8 @@ def _assemble(
     return Fitted(
         models=outcomes.models,
         labels=ground.labelled.names,
-        scale=scale,
-        topics=topics,
+        scale=basis.scale,
+        topics=basis.topics,
         table=np.concatenate([part.weights for part in parts], axis=1).astype(np.float32),
         offsets=np.concatenate([part.offsets for part in parts]),
         level=margins.level,
