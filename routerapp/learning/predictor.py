@@ -93,16 +93,7 @@ class Predictor:
         quality = np.zeros((len(readings), len(self.models)))
         cost = np.zeros_like(quality)
         for at in range(len(readings)):
-            buckets = readings.buckets[readings.starts[at] : readings.starts[at + 1]]
-            one = PromptReading(
-                readings.vectors[at],
-                buckets,
-                readings.counts[at],
-                readings.request[at],
-                readings.version,
-                is_empty=not len(buckets),
-            )
-            seen = self.foresee(one)
+            seen = self.foresee(readings.one(at))
             quality[at], cost[at] = seen.quality, seen.cost_usd
         return quality, cost
 

@@ -78,6 +78,13 @@ class Readings:
         buckets = self.buckets[np.repeat(self.starts[at], sizes) + within]
         return Readings(self.vectors[at], self.counts[at], self.request[at], buckets, starts, self.version)
 
+    def one(self, at: int) -> PromptReading:
+        """The reading at this position."""
+        buckets = self.buckets[self.starts[at] : self.starts[at + 1]]
+        return PromptReading(
+            self.vectors[at], buckets, self.counts[at], self.request[at], self.version, not len(buckets)
+        )
+
 
 _PLAIN = RequestCounts()
 

@@ -17,6 +17,7 @@ from routerapp.learning.features import VECTOR, WORDS, Scale, fit_scale
 from routerapp.learning.fitted import Fitted
 from routerapp.learning.folds import COUNT, folds_of
 from routerapp.learning.margins import Margins, take_apart
+from routerapp.learning.newcomers import Graded, in_order, join, newcomers
 from routerapp.learning.ngram_head import fit_ngrams
 from routerapp.learning.outcomes import Outcomes
 from routerapp.learning.reading import READING, Readings
@@ -74,8 +75,33 @@ def train(
 ) -> Fitted:
     """A predictor for the models of these outcomes; the same input gives the same arrays. Raises TooFewOutcomes.
 
-    progress is called with the stage and the share done, 0 to 1.
+    Models with few outcomes join the others as newcomers. progress is called with the stage and the share done, 0 to 1.
     """
+    new = newcomers(outcomes.quality)
+    if not len(new):
+        return _train_pool(outcomes, readings, seed, progress)
+    settled = [model for at, model in enumerate(outcomes.models) if at not in new]
+    answered = (~np.isnan(np.delete(outcomes.quality, new, axis=1))).any(axis=1)
+    fitted = _train_pool(outcomes.pool(settled), readings.rows(np.flatnonzero(answered)), seed, progress)
+    columns = [outcomes.models.index(model) for model in settled]
+    for column in new.tolist():
+        rows = np.flatnonzero(~np.isnan(outcomes.quality[:, column]))
+        if not len(rows):
+            raise TooFewOutcomes(
+                f"Nothing is known of {outcomes.models[column]!r}; about 50 graded prompts are needed."
+            )
+        graded = Graded(
+            outcomes.quality[rows, column],
+            outcomes.quality[np.ix_(rows, columns)],
+            outcomes.cost_usd[rows, column],
+            outcomes.output_tokens[rows, column],
+        )
+        fitted = join(fitted, readings.rows(rows), outcomes.models[column], graded)
+        columns.append(column)
+    return in_order(fitted, outcomes.models)
+
+
+def _train_pool(outcomes: Outcomes, readings: Readings, seed: int, progress: Progress) -> Fitted:
     if len(outcomes) < LEAST_PROMPTS:
         raise TooFewOutcomes(
             f"{len(outcomes)} prompts have outcomes of these models; at least {LEAST_PROMPTS} are needed."
