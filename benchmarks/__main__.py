@@ -14,7 +14,18 @@ from pathlib import Path
 
 from benchmarks import machine
 
-NAMES = ("features", "decide", "journal", "client", "snapshot", "backtest", "by_stage", "reports", "gateways")
+NAMES = (
+    "features",
+    "decide",
+    "journal",
+    "client",
+    "snapshot",
+    "backtest",
+    "by_stage",
+    "learned",
+    "reports",
+    "gateways",
+)
 OPTIONS = ("--quick", "--stored", "--publish")
 RESULTS = Path(__file__).parent / "results"
 

@@ -66,9 +66,10 @@ class WordVectors:
         entry = self._entries.get(word)
         if entry is None:
             # A number is read as noughts: which number it is says little about who can answer.
-            text = "0" * int(word[1:]) if word[0] == "#" and len(word) > 1 else word
+            raw = word.encode("utf-8", "replace")
+            text = "0" * int(word[1:]) if word[0] == "#" and len(word) > 1 else raw.decode()
             entry = Entry(
-                crc32(word.encode("utf-8", "replace")),
+                crc32(raw),
                 tuple(self._tokenizer.encode(text, add_special_tokens=False).ids),
             )
             if len(self._entries) >= MOST_CACHED_WORDS:
