@@ -44,7 +44,7 @@ _ARRAYS: dict[str, Any] = {
     "token_factor": np.float64,
     "cost_factor": np.float64,
 }
-_NUMBERS = ("topics_factor", "sharpness", "familiar", "unknown")
+_NUMBERS = ("topics_factor", "sharpness", "familiar", "unknown", "known_near", "known_far")
 
 
 class BadArtefact(ValueError):
@@ -63,6 +63,8 @@ def write(fitted: Fitted) -> tuple[bytes, str]:
         "sharpness": fitted.sharpness,
         "familiar": fitted.familiar,
         "unknown": fitted.unknown,
+        "known_near": fitted.known_near,
+        "known_far": fitted.known_far,
         "about": dict(fitted.about),
     }
     content = save(arrays, {KEY: json.dumps(header, sort_keys=True, separators=(",", ":"))})
@@ -178,5 +180,7 @@ def _fitted(arrays: dict[str, NDArray[Any]], header: dict[str, Any]) -> Fitted:
         sharpness=float(header["sharpness"]),
         familiar=float(header["familiar"]),
         unknown=float(header["unknown"]),
+        known_near=float(header["known_near"]),
+        known_far=float(header["known_far"]),
         about={**header["about"], "reading": header["reading"]},
     )
