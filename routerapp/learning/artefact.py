@@ -1,4 +1,4 @@
-"""A predictor as one safetensors file: named plain arrays and a JSON header, addressed by the sha256 of its bytes. No pickle, no code.
+"""A predictor as one safetensors file: named plain arrays and a JSON header, addressed by the sha256 of its bytes. Nothing in it is run.
 
 The same Fitted gives the same bytes. Reading maps the file; nothing in it is trusted before the hash, the shapes and the versions agree.
 """
@@ -44,7 +44,7 @@ _ARRAYS: dict[str, Any] = {
     "token_factor": np.float64,
     "cost_factor": np.float64,
 }
-_NUMBERS = ("topics_factor", "sharpness", "familiar", "unknown", "known_near", "known_far")
+_NUMBERS = ("topics_factor", "sharpness", "familiar", "unknown")
 
 
 class BadArtefact(ValueError):
@@ -63,8 +63,6 @@ def write(fitted: Fitted) -> tuple[bytes, str]:
         "sharpness": fitted.sharpness,
         "familiar": fitted.familiar,
         "unknown": fitted.unknown,
-        "known_near": fitted.known_near,
-        "known_far": fitted.known_far,
         "about": dict(fitted.about),
     }
     content = save(arrays, {KEY: json.dumps(header, sort_keys=True, separators=(",", ":"))})
@@ -180,7 +178,5 @@ def _fitted(arrays: dict[str, NDArray[Any]], header: dict[str, Any]) -> Fitted:
         sharpness=float(header["sharpness"]),
         familiar=float(header["familiar"]),
         unknown=float(header["unknown"]),
-        known_near=float(header["known_near"]),
-        known_far=float(header["known_far"]),
         about={**header["about"], "reading": header["reading"]},
     )

@@ -27,7 +27,6 @@ class Fitted:
     models did there, for people. cluster_sizes (c,). noise (m,): standard deviation of an outcome around its prediction.
     token_factor, cost_factor (m,): what turns exp of a mean logarithm into a mean; NaN where unknown.
     familiar, unknown: squared distances to the nearest cluster up to which, and from which on, a prompt is like those of training, or not.
-    known_near, known_far: the same for the share of its n-grams that training knows.
     """
 
     models: tuple[str, ...]
@@ -47,6 +46,4 @@ class Fitted:
     sharpness: float
     familiar: float
     unknown: float
-    known_near: float = 0.0
-    known_far: float = -1.0
     about: Mapping[str, Any] = field(default_factory=dict)

@@ -76,7 +76,7 @@ def fit_discriminant(features: Array, member: NDArray[np.int64], count: int, shr
     weights = np.linalg.solve(covariance, centres.T)
     prior = np.log((sizes + 0.5) / (len(y) + 0.5 * count))
     offsets = np.where(sizes > 0, prior - 0.5 * (centres * weights.T).sum(axis=1), -1e3)
-    return Discriminant(weights, offsets)
+    return Discriminant(np.asarray(weights, dtype=np.float64), np.asarray(offsets, dtype=np.float64))
 
 
 def log_loss(scores: Array, member: NDArray[np.int64]) -> float:

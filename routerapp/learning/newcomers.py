@@ -72,7 +72,7 @@ def in_order(fitted: Fitted, models: Sequence[str]) -> Fitted:
     """The same predictor with its models in this order."""
     at = [fitted.models.index(model) for model in models]
     k = fitted.topics.directions.shape[1] - len(models)
-    parts = _parts(fitted, fitted.table)
+    parts = _parts(fitted, fitted.table.astype(np.float64))
     offsets = [part[0] for part in _parts(fitted, fitted.offsets[None, :])]
     for part in (0, 2, 3):
         parts[part], offsets[part] = parts[part][:, at], offsets[part][at]
@@ -81,7 +81,7 @@ def in_order(fitted: Fitted, models: Sequence[str]) -> Fitted:
         fitted,
         models=tuple(models),
         topics=replace(fitted.topics, directions=directions),
-        table=np.concatenate(parts, axis=1),
+        table=np.concatenate(parts, axis=1).astype(np.float32),
         offsets=np.concatenate(offsets),
         **{name: getattr(fitted, name)[:, at] for name in ("label_relative", "cluster_relative", "cluster_quality")},
         **{name: getattr(fitted, name)[at] for name in ("level", "noise", "token_factor", "cost_factor")},

@@ -18,7 +18,7 @@ from routerapp.learning.stacking import squared_error
 Array = NDArray[np.float64]
 
 ITERATIONS = 10
-PULLS = (1.0, 5.0)
+PULLS = (1.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)

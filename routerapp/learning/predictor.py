@@ -17,7 +17,7 @@ from routerapp.learning.features import VECTOR
 from routerapp.learning.fitted import Fitted
 from routerapp.learning.labels import softmax
 from routerapp.learning.reading import PromptReading, Readings
-from routerapp.learning.topics import known_share, place
+from routerapp.learning.topics import place
 
 Array = NDArray[np.float64]
 
@@ -113,7 +113,7 @@ class Predictor:
         if reading.is_empty:
             return self._nothing_to_go_by(tokens, cost)
         cluster = int(closeness.argmax())
-        familiarity = self._familiarity(features[VECTOR], float(closeness[cluster]), reading)
+        familiarity = self._familiarity(features[VECTOR], float(closeness[cluster]))
         posterior = softmax(scores * fitted.sharpness) if len(scores) > 1 else np.ones(len(scores))
         relative = (
             linear
@@ -121,9 +121,7 @@ class Predictor:
             + fitted.cluster_relative[cluster]
             + np.add.reduce(fitted.label_relative * posterior[:, None], axis=0)
         )
-        quality = np.minimum(
-            np.maximum(float(ease[0]) + fitted.level + min(2.0 * familiarity, 1.0) * relative, 0.0), 1.0
-        )
+        quality = np.minimum(np.maximum(float(ease[0]) + fitted.level + relative, 0.0), 1.0)
         sd = fitted.noise / math.sqrt(float(fitted.cluster_sizes[cluster]) + 1.0) / max(familiarity, LEAST_FAMILIARITY)
         return Foreseen(
             np.round(quality, DIGITS),
@@ -140,20 +138,20 @@ class Predictor:
         fitted = self.fitted
         ease = float(fitted.about.get("mean_quality", 0.5))
         quality = np.round(np.clip(ease + fitted.level, 0.0, 1.0), DIGITS)
-        none = np.zeros(len(fitted.labels))
+        none, sd = np.zeros(len(fitted.labels)), np.asarray(np.round(fitted.noise, DIGITS), dtype=np.float64)
         of_tokens, of_cost = (
-            np.round(_raised(tokens, fitted.token_factor), 1),
+            np.asarray(np.round(_raised(tokens, fitted.token_factor), 1), dtype=np.float64),
             _significant(_raised(cost, fitted.cost_factor)),
         )
-        return Foreseen(quality, np.round(fitted.noise, DIGITS), of_tokens, of_cost, round(ease, DIGITS), none, -1, 0.0)
+        return Foreseen(
+            np.asarray(quality, dtype=np.float64), sd, of_tokens, of_cost, round(ease, DIGITS), none, -1, 0.0
+        )
 
-    def _familiarity(self, vector: Array, closeness: float, reading: PromptReading) -> float:
-        """1 within the distance of nine in ten training prompts to their cluster, 0 from twice as far beyond it as the farthest; times the same for known n-grams."""
-        fitted = self.fitted
+    def _familiarity(self, vector: Array, closeness: float) -> float:
+        """1 within the distance of nine in ten training prompts to their cluster, 0 from twice as far beyond it as the farthest."""
         distance = float(np.add.reduce(vector * vector)) - 2.0 * closeness
-        near = (fitted.unknown - distance) / (fitted.unknown - fitted.familiar)
-        known = known_share(reading.buckets, self._rows) - fitted.known_far
-        return min(max(near, 0.0), 1.0) * min(max(known / (fitted.known_near - fitted.known_far), 0.0), 1.0)
+        reach = self.fitted.unknown - self.fitted.familiar
+        return min(max((self.fitted.unknown - distance) / reach, 0.0), 1.0)
 
     def _likeliest(self, posterior: Array) -> dict[str, float]:
         if not posterior.any():

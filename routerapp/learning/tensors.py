@@ -1,4 +1,4 @@
-"""Plain arrays in one safetensors file, mapped read-only: processes that open the same file share its memory. No code, no pickle."""
+"""Plain arrays in one safetensors file, mapped read-only: processes that open the same file share its memory. Nothing in it is run."""
 
 from __future__ import annotations
 

@@ -69,27 +69,7 @@ def place(
     length = float(np.add.reduce((weight * weight).astype(np.float64)))
     found = half_rows(bits, at)
     found *= (weight / np.float32(np.sqrt(length)))[:, None]
-    return np.add.reduce(found, axis=0).astype(np.float64) * (HALF_BIAS / STORED_TIMES)
-
-
-def known_share(buckets: NDArray[np.int32], rows: NDArray[np.int32]) -> float:
-    """Which share of a prompt's words and pairs training has seen often enough to keep, 0 to 1; 0 for an empty prompt."""
-    return int(np.count_nonzero(rows[buckets] >= 0)) / len(buckets) if len(buckets) else 0.0
-
-
-def known_bounds(readings: Readings, topics: Topics) -> tuple[float, float]:
-    """(near, far): a prompt that knows more than near is familiar, from far down it is not.
-
-    Measured on training prompts, each as if it had not been there: what is kept only thanks to it does not count.
-    """
-    seen = np.bincount(readings.buckets, minlength=BUCKETS)
-    kept = np.zeros(BUCKETS)
-    kept[topics.kept] = seen[topics.kept] > seen[topics.kept].min(initial=0)
-    prompts = np.repeat(np.arange(len(readings)), np.diff(readings.starts))
-    shares = np.bincount(prompts, weights=kept[readings.buckets], minlength=len(readings))
-    shares /= np.maximum(np.diff(readings.starts), 1)
-    near, middle = float(np.quantile(shares, 0.02)), float(np.quantile(shares, 0.5))
-    return near, near - max(0.7 * (middle - near), 1e-6)
+    return np.asarray(np.add.reduce(found, axis=0).astype(np.float64) * (HALF_BIAS / STORED_TIMES))
 
 
 def find_topics(readings: Readings, seed: int, size: int = SIZE) -> Topics:

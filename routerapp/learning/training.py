@@ -23,7 +23,7 @@ from routerapp.learning.outcomes import Outcomes
 from routerapp.learning.reading import READING, Readings
 from routerapp.learning.sparse import Table
 from routerapp.learning.stacking import fit_weights, squared_error
-from routerapp.learning.topics import Topics, find_topics, known_bounds
+from routerapp.learning.topics import Topics, find_topics
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, float], None]
@@ -63,13 +63,11 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """How readings become features: their scale, the topics with the n-gram head beside them, that head's offsets (m,),
-    and from which share of known n-grams on a prompt is familiar."""
+    """How readings become features: their scale, the topics with the n-gram head beside them, and that head's offsets (m,)."""
 
     scale: Scale
     topics: Topics
     ngram_offsets: Array
-    known: tuple[float, float]
 
 
 def train(
@@ -94,7 +92,7 @@ def train(
             )
         graded = Graded(
             outcomes.quality[rows, column],
-            outcomes.quality[np.ix_(rows, columns)],
+            outcomes.quality[np.ix_(rows, np.array(columns))],
             outcomes.cost_usd[rows, column],
             outcomes.output_tokens[rows, column],
         )
@@ -125,12 +123,7 @@ def _train_pool(outcomes: Outcomes, readings: Readings, seed: int, progress: Pro
     weights = fit_weights([heads[name].predicted for name in HEADS], margins.relative)
     progress("cost", 0.8)
     by_head = dict(zip(HEADS, weights.tolist(), strict=True))
-    basis = Basis(
-        scale,
-        topics.beside(ngrams.weights * np.float32(by_head["ngrams"])),
-        ngrams.offsets,
-        known_bounds(readings, topics),
-    )
+    basis = Basis(scale, topics.beside(ngrams.weights * np.float32(by_head["ngrams"])), ngrams.offsets)
     fitted = _assemble(outcomes, ground, margins, discriminant, heads, by_head, basis)
     progress("done", 1.0)
     return fitted
@@ -254,8 +247,6 @@ def _assemble(
         sharpness=discriminant.sharpness,
         familiar=familiar,
         unknown=unknown,
-        known_near=basis.known[0],
-        known_far=basis.known[1],
         about=_about(outcomes, ground, margins, heads, weights, np.asarray(stacked)),
     )
 

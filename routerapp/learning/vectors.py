@@ -59,7 +59,7 @@ class WordVectors:
         if not at:
             return np.zeros(SIZE, np.float32)
         total = np.add.reduce(half_rows(self._halves, at), axis=0).astype(np.float64) * HALF_BIAS
-        return (total / max(math.sqrt(float(np.add.reduce(total * total))), 1e-9)).astype(np.float32)
+        return np.asarray(total / max(math.sqrt(float(np.add.reduce(total * total))), 1e-9), dtype=np.float32)
 
     def _entry(self, found: str) -> Entry:
         word = words.plain(found)
@@ -102,9 +102,9 @@ def mapped_weights(path: Path) -> NDArray[np.float16]:
     return weights
 
 
-def half_rows(halves: NDArray[np.int16], at: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+def half_rows(halves: NDArray[np.int16], at: Sequence[int] | NDArray[np.signedinteger]) -> NDArray[np.float32]:
     """These rows of a float16 table (given as its bits), times 2^-112, in float32: by moving bits, at a third of a conversion's time."""
     bits = halves.take(at, axis=0).astype(np.int32)
     bits <<= 13
     bits &= _SIGN_AND_REST
-    return bits.view(np.float32)
+    return np.asarray(bits.view(np.float32))

@@ -9,9 +9,10 @@ TAIL_CHARACTERS = 700
 LONGEST_WORD = 40
 LONGEST_NUMBER = 6
 
-# Scripts written without spaces are taken sign by sign.
-_UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_PIECE = re.compile(rf"[^\W\d_{_UNSPACED}]+|\d+|[^\w\s]|[{_UNSPACED}]|_")
+# Scripts written without spaces (Japanese, Chinese, Korean) are taken sign by sign.
+_PIECE = re.compile(
+    r"[^\W\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|\d+|[^\w\s]|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|_"
+)
 
 
 def capped(text: str) -> str:
