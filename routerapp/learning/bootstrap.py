@@ -43,7 +43,7 @@ def figure(draws: Floats, level: float = 0.95) -> Figure:
 
     So a low of None says: so often there was none that the interval has no lower end.
     """
-    return Figure(*(None if value is None else round(value, 6) for value in _ends(draws, level)))
+    return Figure(*(None if value is None else round(value, 6) + 0.0 for value in _ends(draws, level)))
 
 
 def cost_figure(draws: Floats, level: float = 0.95) -> Figure:
@@ -66,4 +66,5 @@ def _ends(draws: Floats, level: float) -> tuple[float | None, float | None, floa
 
 
 def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    # + 0.0 makes a negative zero plain.
+    return float(value) + 0.0 if np.isfinite(value) else None

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from routerapp.learning.outcomes import Floats
 
 Choices = NDArray[np.int64]
-STEPS = 121
+EVEN_STEPS, DENSE_STEPS = 40, 140
+MOST_PROMPTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +24,33 @@ class Curve:
     quality: Floats
 
 
-def preferences(cost_usd: Floats, steps: int = STEPS) -> Floats:
-    """λ in quality per USD, from cost hardly counting to nothing else counting; a single 0 where all predicted costs are alike.
+def preferences(quality: Floats, cost_usd: Floats) -> Floats:
+    """λ in quality per USD, rising, from cost hardly counting to nothing else counting; a single 0 where predicted costs are all alike.
 
-    Even steps of log λ, in units of one over the spread of predicted cost between a prompt's models.
+    Dense where choices change: quantiles of the λ at which two models of a prompt are equally good; and even steps of log λ.
     """
     spread = cost_usd.max(axis=1) - cost_usd.min(axis=1)
     spread = spread[spread > 0]
     if not spread.size:
         return np.zeros(1)
-    return np.asarray(np.concatenate([[1e-7], np.geomspace(1e-3, 1e4, steps - 2), [1e9]]) / np.median(spread))
+    unit = 1 / float(np.median(spread))
+    even = np.geomspace(1e-3, 1e2, EVEN_STEPS) * unit
+    turns = _turning_points(quality, cost_usd)
+    dense = np.quantile(turns, np.linspace(0, 1, DENSE_STEPS)) if turns.size else even
+    return np.unique(np.concatenate([[1e-7 * unit], even, dense, [1e4 * unit, 1e9 * unit]]))
+
+
+def _turning_points(quality: Floats, cost_usd: Floats) -> Floats:
+    """Every λ > 0 at which a dearer and better model comes to be worth the same as another, over evenly taken prompts."""
+    step = -(-len(quality) // MOST_PROMPTS)
+    quality, cost_usd = quality[::step], cost_usd[::step]
+    found = []
+    for one in range(1, quality.shape[1]):
+        better = quality[:, one, None] - quality[:, :one]
+        dearer = cost_usd[:, one, None] - cost_usd[:, :one]
+        is_real = better * dearer > 0
+        found.append(better[is_real] / dearer[is_real])
+    return np.concatenate(found) if found else np.zeros(0)
 
 
 def choose(quality: Floats, cost_usd: Floats, wanted: Floats) -> Choices:

@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from routerapp.learning.bootstrap import Figure, cost_figure, figure, group_weights, significant
+from routerapp.learning.bootstrap import Figure, cost_figure, figure, significant
 from routerapp.learning.curves import Curve, choose, measure, preferences
+from routerapp.learning.grading import DRAWS, Graded, Pair, grade, predictions
 from routerapp.learning.metrics import Singles, figures_of_cost, figures_of_quality, hull_of_curve, singles_of
 from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.reliability import Reliability, reliability
 from routerapp.learning.report import Bin, Point, Report, Single
-from routerapp.learning.routers import Router, blinded
+from routerapp.learning.routers import Router
 from routerapp.learning.strong_calls import gap_curve
 
-DRAWS = 500
 MOST_POINTS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The models that APGR and CPT compare."""
-
-    strong: str
-    weak: str
-
-
-@dataclass(frozen=True, slots=True)
-class Graded:
-    """Prompts that every model answered; weights (1 + draws, n). Where a cost is unknown, is_costed is false and costs are 0."""
-
-    outcomes: Outcomes
-    costs: Floats
-    is_costed: bool
-    weights: Floats
-    pair: Pair
 
 
 def evaluate(
@@ -71,40 +51,25 @@ def evaluate(
     )
 
 
-def grade(outcomes: Outcomes, draws: int, seed: int, pair: Pair | None = None) -> Graded:
-    """The prompts to judge by, with the weights of the bootstrap. Raises ValueError where there are none."""
-    kept = outcomes.rows(np.flatnonzero(~np.isnan(outcomes.quality).any(axis=1)))
-    if not len(kept):
-        raise ValueError(
-            f"No prompt was answered by all {len(outcomes.models)} models of the pool; choose models that share prompts."
-        )
-    is_costed = not bool(np.isnan(kept.cost_usd).any()) and bool(np.ptp(kept.cost_usd.mean(axis=0)) > 0)
-    costs = kept.cost_usd if is_costed else np.zeros_like(kept.quality)
-    weights = group_weights(kept.groups, draws, seed)
-    return Graded(kept, costs, is_costed, weights, pair or _pair(kept))
-
-
-def predictions(router: Router, outcomes: Outcomes) -> tuple[Floats, Floats]:
-    """Predicted quality, rounded to four digits as in every decision, and predicted cost. Raises ValueError for a wrong shape or NaN."""
-    quality, cost_usd = router(blinded(outcomes))
-    for name, values in (("quality", quality), ("cost", cost_usd)):
-        if values.shape != outcomes.quality.shape:
-            raise ValueError(
-                f"The predicted {name} is {values.shape}; {outcomes.quality.shape} (prompts, models) is needed."
-            )
-        if not np.isfinite(values).all():
-            raise ValueError(f"The predicted {name} has values that are no numbers.")
-    return np.round(quality, 4), cost_usd
+def differences(ours: Router, other: Router, graded: Graded) -> dict[str, Figure]:
+    """By how much each figure of ours is above the other's, on the same draws: a paired interval, far narrower than the two apart."""
+    one, two = (_drawn(graded, predictions(router, graded.outcomes)) for router in (ours, other))
+    return _with_intervals({name: one[name] - two[name] for name in one})
 
 
 def measured(graded: Graded, quality: Floats, cost_usd: Floats) -> tuple[Curve, Singles]:
     """The curve of these predictions and the single models, under all draws."""
-    wanted = preferences(cost_usd) if graded.is_costed else np.zeros(1)
+    wanted = preferences(quality, cost_usd) if graded.is_costed else np.zeros(1)
     choices = choose(quality, cost_usd, wanted)
     truth = graded.outcomes.quality
-    return measure(wanted, choices, truth, graded.costs, graded.weights), singles_of(
-        truth, graded.costs, graded.weights
-    )
+    curve = measure(wanted, choices, truth, graded.costs, graded.weights)
+    return curve, singles_of(truth, graded.costs, graded.weights)
+
+
+def _drawn(graded: Graded, predicted: tuple[Floats, Floats]) -> dict[str, Floats]:
+    curve, singles = measured(graded, *predicted)
+    found = reliability(predicted[0], graded.outcomes.quality, graded.weights)
+    return _figures(graded, predicted[0], curve, singles, found)
 
 
 def _figures(graded: Graded, quality: Floats, curve: Curve, singles: Singles, found: Reliability) -> dict[str, Floats]:
@@ -121,15 +86,9 @@ def _figures(graded: Graded, quality: Floats, curve: Curve, singles: Singles, fo
 
 def _oracle_aiq(graded: Graded, singles: Singles) -> Floats:
     truth = graded.outcomes.quality
-    wanted = preferences(graded.costs)
+    wanted = preferences(truth, graded.costs)
     curve = measure(wanted, choose(truth, graded.costs, wanted), truth, graded.costs, graded.weights)
     return singles.aiq(hull_of_curve(curve, singles))
-
-
-def _pair(outcomes: Outcomes) -> Pair:
-    """The best single model and the least good one: the widest gap, so that a share of it means something."""
-    quality = outcomes.quality.mean(axis=0)
-    return Pair(outcomes.models[int(quality.argmax())], outcomes.models[int(quality.argmin())])
 
 
 def _by_dataset(
@@ -146,10 +105,7 @@ def _one_dataset(
 ) -> Mapping[str, Figure]:
     at = np.flatnonzero([one == name for one in graded.outcomes.datasets])
     part = grade(graded.outcomes.rows(at), draws, seed, graded.pair)
-    quality, cost_usd = predicted[0][at], predicted[1][at]
-    curve, singles = measured(part, quality, cost_usd)
-    found = reliability(quality, part.outcomes.quality, part.weights)
-    return _with_intervals(_figures(part, quality, curve, singles, found))
+    return _with_intervals(_drawn(part, (predicted[0][at], predicted[1][at])))
 
 
 def _with_intervals(figures: Mapping[str, Floats]) -> dict[str, Figure]:

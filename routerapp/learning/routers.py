@@ -5,7 +5,7 @@ The simplest ones are here: always one model, a coin, and the oracle that sees t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -84,6 +84,35 @@ def oracle(outcomes: Outcomes) -> Router:
         if asked.prompt_ids != outcomes.prompt_ids or asked.models != outcomes.models:
             raise ValueError("An oracle answers only for the outcomes it was made from.")
         return outcomes.quality, np.nan_to_num(outcomes.cost_usd)
+
+    return route
+
+
+def recorded(prompt_ids: Sequence[str], quality: Floats, cost_usd: Floats) -> Router:
+    """Predictions made earlier, row by row for these prompts. Raises ValueError for a prompt that has none."""
+    place = {prompt_id: at for at, prompt_id in enumerate(prompt_ids)}
+
+    def route(outcomes: Outcomes) -> tuple[Floats, Floats]:
+        missing = [prompt_id for prompt_id in outcomes.prompt_ids if prompt_id not in place]
+        if missing:
+            raise ValueError(f"{len(missing)} prompts have no prediction; the first is {missing[0]!r}.")
+        at = [place[prompt_id] for prompt_id in outcomes.prompt_ids]
+        return quality[at], cost_usd[at]
+
+    return route
+
+
+def without(router: Router, model: str) -> Router:
+    """The same router before this model was there: never chooses it."""
+
+    def route(outcomes: Outcomes) -> tuple[Floats, Floats]:
+        quality, cost_usd = router(outcomes)
+        column = outcomes.models.index(model)
+        quality, cost_usd = quality.copy(), cost_usd.copy()
+        # Below every other and dearer than every other, so no regard for cost brings it back.
+        quality[:, column] = quality.min() - 1.0
+        cost_usd[:, column] = cost_usd.max()
+        return quality, cost_usd
 
     return route
 

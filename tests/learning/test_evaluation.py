@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from routerapp.learning.bootstrap import figure, group_weights
-from routerapp.learning.evaluation import evaluate
+from routerapp.learning.evaluation import differences, evaluate
+from routerapp.learning.grading import grade
 from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.routers import (
     Router,
@@ -143,6 +144,16 @@ def test_the_gate_keeps_the_default_until_another_is_better_by_the_margin() -> N
     quality, _ = guarded(router, "b", 0.05)(TOY)
 
     assert quality.argmax(axis=1).tolist() == [1, 0, 1, 1]
+
+
+def test_the_difference_of_two_routers_is_of_the_same_draws() -> None:
+    outcomes, _ = two_kinds(400, 8)
+    graded_outcomes = grade(outcomes, 200, 0)
+    same = differences(fit_levels(outcomes, 0), fit_levels(outcomes, 1), graded_outcomes)
+    better = differences(oracle(outcomes), fit_levels(outcomes, 0), graded_outcomes)
+
+    assert (same["gain_over_zero"].low, same["gain_over_zero"].high) == (0.0, 0.0)
+    assert better["perf_gain"].low > 0
 
 
 def test_each_data_set_has_its_own_figures() -> None:
