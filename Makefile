@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix tour bench lock clean
+.PHONY: help run test check fix tour bench bench-quality lock clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(VENV)/run.stamp: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Signalbox needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make run PYTHON=python3.12")'
@@ -50,6 +50,9 @@ tour: $(VENV)/dev.stamp ## Take the pictures of docs/tour.md anew (needs a brows
 
 bench: $(VENV)/dev.stamp ## Measure: parts, and the whole beside other gateways (installs those; 25 minutes)
 	@$(BIN)/python -m benchmarks
+
+bench-quality: $(VENV)/dev.stamp ## Measure learned routing on graded prompts, beside the baselines (15 minutes)
+	@$(BIN)/python -m benchmarks.quality
 
 lock: ## Resolve the lock files anew from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock

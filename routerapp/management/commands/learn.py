@@ -6,9 +6,9 @@ from argparse import SUPPRESS, ArgumentParser
 from typing import Any
 
 from routerapp.management.json_command import Answer, JsonCommand
-from routerapp.management.learning import score, train
+from routerapp.management.learning import evaluate, score, train
 
-SUBCOMMANDS = {"train": train, "score": score}
+SUBCOMMANDS = {"train": train, "score": score, "evaluate": evaluate}
 
 
 class Command(JsonCommand):
