@@ -14,8 +14,8 @@ LEAST_SHARE_OF_FULL = 0.8
 
 def bars(run: dict[str, Any]) -> list[dict[str, Any]]:
     """[{"bar", "measured", "met"}, …]."""
-    found = [_best_in_pool(pool) for pool in run["pools"]]
-    found += [_calibration(pool) for pool in run["pools"]]
+    found = [_best_in_pool(pool) for pool in run["pools"].values()]
+    found += [_calibration(pool) for pool in run["pools"].values()]
     found += [bar for name, one in run["left_out"].items() for bar in _unseen(name, one)]
     found += [_few(one) for one in run["few_labels"].get("routellm-mmlu", []) if one["labels"] == 300]
     return found + (_joined(run["new_models"]) if run["new_models"] else [])
@@ -28,7 +28,8 @@ def _best_in_pool(pool: dict[str, Any]) -> dict[str, Any]:
 
 def _calibration(pool: dict[str, Any]) -> dict[str, Any]:
     error = pool["rows"][OURS]["ece"]["value"]
-    return _bar(f"{pool['name']}: calibration error ≤ {MOST_ECE}", f"{error:.3f}", error <= MOST_ECE)
+    measured = f"{error:.3f} (perfect predictions would show {pool['ece_by_chance']:.3f} on so few)"
+    return _bar(f"{pool['name']}: calibration error ≤ {MOST_ECE}", measured, error <= MOST_ECE)
 
 
 def _unseen(name: str, one: dict[str, Any]) -> list[dict[str, Any]]:

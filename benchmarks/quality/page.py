@@ -14,16 +14,21 @@ Shown = dict[str, Any]
 
 def page(run: dict[str, Any]) -> str:
     """Everything of one run."""
-    parts = [_head(run), *(_pool(pool) for pool in run["pools"]), _left_out(run), _few_labels(run), _new_models(run)]
-    return "\n\n".join([*(part for part in parts if part), _bars(run)]) + "\n"
+    parts = [_head(run), *(_pool(pool) for pool in run["pools"].values()), _left_out(run), _few_labels(run)]
+    parts += [_new_models(run), _bars(run)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _head(run: dict[str, Any]) -> str:
-    machine = run["machine"]
+    machine, measured = run["machine"], list(run["measured"].values())
+    days = " and ".join(sorted({one["at"][:10] for one in measured}))
+    revisions = " and ".join(sorted({one["revision"] for one in measured}))
+    draws = " and ".join(f"{number:,}" for number in sorted({one["draws"] for one in measured}))
+    minutes = sum(one["seconds"] for one in measured) / 60
     return (
-        f"# Routing quality\n\n{run['at'][:10]}, revision {run['revision']}, {machine['cpu']}, {machine['cores']} cores, "
-        f"Python {machine['python']}; {run['seconds']:.0f} s in all. Trained on {run['trained_percent']} % of the questions, measured on the rest; "
-        f'[brackets]: 95 % of {run["draws"]} bootstrap draws of whole questions. "none": the quality is never reached. '
+        f"# Routing quality\n\n{days}, revision {revisions}, {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; "
+        f"{minutes:.0f} minutes in all. Trained on {run['trained_percent']} % of the questions, measured on the rest; "
+        f'[brackets]: 95 % of {draws} bootstrap draws of whole questions. "none": the quality is never reached. '
         f"{' and '.join(SEES_MORE)} see what no router has before the call."
     )
 
@@ -137,7 +142,7 @@ def _few_labels(run: dict[str, Any]) -> str:
 
 
 def _is_measured(name: str, run: dict[str, Any]) -> bool:
-    return name in run["few_labels"] or any(pool["name"] == name for pool in run["pools"])
+    return name in run["few_labels"] or name in run["pools"]
 
 
 def _against_published(name: str, run: dict[str, Any]) -> str:
@@ -147,7 +152,7 @@ def _against_published(name: str, run: dict[str, Any]) -> str:
     ]
     whole = [
         [f"**ours**, the {pool['trained_on']} of the table above", *_three(*_figures(pool))]
-        for pool in run["pools"]
+        for pool in run["pools"].values()
         if pool["name"] == name
     ]
     published = [[f"RouteLLM: {title}", *_three(*values)] for title, *values in ROUTELLM[name]]

@@ -11,8 +11,9 @@ from benchmarks.quality.contestants import FITS, ORACLE, OURS, PREDICTS_NOTHING,
 from benchmarks.quality.data import BenchmarkData, divided
 from benchmarks.quality.pools import Pool
 from routerapp.learning.evaluation import differences, evaluate
-from routerapp.learning.grading import grade
+from routerapp.learning.grading import grade, predictions
 from routerapp.learning.outcomes import Outcomes
+from routerapp.learning.reliability import error_by_chance
 from routerapp.learning.report import Report
 from routerapp.learning.routers import Router, oracle
 
@@ -34,6 +35,9 @@ def run_pool(pool: Pool, data: BenchmarkData, splits: int, draws: int) -> dict[s
         "trained_on": len(train),
         "prompts": len(test),
         "described": _described(reports[OURS]),
+        "ece_by_chance": round(
+            error_by_chance(predictions(routers[OURS], graded.outcomes)[0], graded.outcomes.quality), 4
+        ),
         "training_seconds": seconds,
         "rows": {name: _row(name, report) for name, report in reports.items()},
         "against": against,

@@ -41,3 +41,14 @@ def reliability(predicted: Floats, quality: Floats, weights: Floats, bins: int =
         np.divide(of_predicted, count, out=empty.copy(), where=count > 0),
         np.divide(of_observed, count, out=empty.copy(), where=count > 0),
     )
+
+
+def error_by_chance(predicted: Floats, quality: Floats, bins: int = BINS) -> float:
+    """The calibration error that perfect predictions would show on outcomes as few as these: right or wrong, each by itself.
+
+    Mean distance of a normal variable, √(2/π) standard deviations, in each bin. Outcomes of one prompt hang together, so it is a low guess.
+    """
+    chance = np.clip(predicted, 0.0, 1.0)[~np.isnan(quality)]
+    place = np.clip((chance * bins).astype(np.int64), 0, bins - 1)
+    spread = np.bincount(place, weights=chance * (1 - chance), minlength=bins)
+    return float(np.sqrt(2 / np.pi) * np.sqrt(spread).sum() / max(len(chance), 1))

@@ -1,10 +1,8 @@
 """`make bench-quality`: divisions without a shared question, honest verdicts, a page of every part, a clear word when the data is absent."""
 
-import json
 import re
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from benchmarks.quality import contestants, few_labels, left_out, new_model, pag
 from benchmarks.quality.bars import bars
 from benchmarks.quality.data import FOLDER, BenchmarkData, DataMissing, divided, without_groups_of
 from benchmarks.quality.pools import POOLS, Pool
+from benchmarks.quality.results import Results
 from routerapp.learning.baselines import fit_task_known
 from routerapp.learning.outcomes import Outcomes
 from routerapp.learning.routers import fit_best_single, fit_levels, fit_random, guarded
@@ -73,19 +72,29 @@ def test_a_question_of_the_left_out_category_is_nowhere_in_training() -> None:
     assert len(kept) == 798
 
 
-def test_a_run_measures_every_part_and_says_what_was_kept(small: Pool) -> None:
-    options = Namespace(pools=[small], splits=2, quick=True, only=bench.PARTS)
-    run: dict[str, Any] = bench.measure(options, Given()) | {"seconds": 1.0}
-    run["bars"] = bars(run)
-    text = page.page(run)
+def test_a_run_measures_every_part_and_says_what_was_kept(small: Pool, tmp_path: Path) -> None:
+    options, results = Namespace(pools=[small], splits=2, quick=True, only=bench.PARTS), Results(tmp_path)
+    bench.measure(options, Given(), results)
+    run = results.read()
+    text = page.page(run | {"bars": bars(run)})
 
-    json.dumps(run, allow_nan=False)
     assert "Ours is the best of those that see only the prompt by dAIQ and APGR." in text
     assert "mean of 2 splits" in text
     for heading in ("Categories never seen", "Few labels, and RouteLLM's", "A model that joins with 50 labels", "Bars"):
         assert f"## {heading}" in text
     assert re.search(r"similarity ranking, \+ 1,500 MMLU labels +\| 0\.603", text)
     assert "None" not in text and "nan" not in text
+
+
+def test_parts_measured_later_are_put_beside_those_of_an_earlier_run(tmp_path: Path) -> None:
+    Results(tmp_path).put("few_labels", "routellm-mmlu", [{"apgr": 0.6}], 1.0, 200)
+    Results(tmp_path).put("new_models", "zeroeval", {"full": 0.1}, 2.0, 200)
+    Results(tmp_path).put("new_models", "mmlu-pro", {}, 2.0, 200)
+    found = Results(tmp_path).read()
+
+    assert found["few_labels"] == {"routellm-mmlu": [{"apgr": 0.6}]}
+    assert found["new_models"] == {"zeroeval": {"full": 0.1}}
+    assert set(found["measured"]) == {"few_labels/routellm-mmlu", "new_models/zeroeval"}
 
 
 def test_says_who_leads_where_ours_does_not(small: Pool, monkeypatch: pytest.MonkeyPatch) -> None:

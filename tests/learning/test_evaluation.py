@@ -9,6 +9,7 @@ from routerapp.learning.bootstrap import figure, group_weights
 from routerapp.learning.evaluation import differences, evaluate
 from routerapp.learning.grading import grade
 from routerapp.learning.outcomes import Floats, Outcomes
+from routerapp.learning.reliability import error_by_chance, reliability
 from routerapp.learning.routers import (
     Router,
     constant,
@@ -102,6 +103,17 @@ def test_the_calibration_error_is_the_weighted_distance_of_promise_and_outcome()
         (0.25, 0.1, 0.0),
         (0.75, 0.9, 0.8333),
     ]
+
+
+def test_perfect_predictions_show_the_error_that_chance_makes() -> None:
+    generator = np.random.Generator(np.random.PCG64(4))
+    predicted = generator.random((300, 1))
+    errors = []
+    for _ in range(200):
+        marks = (generator.random((300, 1)) < predicted).astype(np.float64)
+        errors.append(reliability(predicted, marks, np.full((1, 300), 1 / 300)).error()[0])
+
+    assert error_by_chance(predicted, marks) == pytest.approx(np.mean(errors), rel=0.1)
 
 
 def test_without_costs_only_quality_is_reported() -> None:
