@@ -6,7 +6,7 @@ from benchmarks.quality.ours import fit_ours, vectors
 from routerapp.learning.baselines import fit_task_known, kmeans, knn, linear, logistic
 from routerapp.learning.routers import Fit, fit_best_single, fit_cheapest, fit_levels, fit_random
 
-OURS, ORACLE, TASK = "Signalbox", "oracle", "task known"
+OURS, GATED, ORACLE, TASK = "Signalbox", "with its gate", "oracle", "task known"
 # They read what no router has before the call.
 SEES_MORE = (TASK, ORACLE)
 # They choose, but predict no quality that could be right or wrong.

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.contestants import FITS, ORACLE, OURS, PREDICTS_NOTHING, SEES_MORE
+from benchmarks.quality.contestants import FITS, GATED, ORACLE, OURS, PREDICTS_NOTHING, SEES_MORE
 from benchmarks.quality.data import BenchmarkData, divided
+from benchmarks.quality.ours import MARGIN
 from benchmarks.quality.pools import Pool
 from routerapp.learning.evaluation import differences, evaluate
 from routerapp.learning.grading import grade, predictions
 from routerapp.learning.outcomes import Outcomes
 from routerapp.learning.reliability import error_by_chance
 from routerapp.learning.report import Report
-from routerapp.learning.routers import Router, oracle
+from routerapp.learning.routers import Router, guarded, means, oracle
 
 RIVALS = tuple(name for name in FITS if name not in (OURS, *SEES_MORE))
 
@@ -69,6 +70,9 @@ def _fitted(train: Outcomes) -> tuple[dict[str, Router], dict[str, float]]:
         start = time.perf_counter()
         routers[name] = fit(train, 0)
         seconds[name] = round(time.perf_counter() - start, 2)
+        if name == OURS:
+            default = train.models[int(means(train.quality).argmax())]
+            routers[GATED] = guarded(routers[OURS], default, MARGIN)
     return routers, seconds
 
 
@@ -118,7 +122,7 @@ def _described(report: Report) -> dict[str, Any]:
 
 def _row(name: str, report: Report) -> dict[str, Any]:
     figures = _plain(report.figures)
-    return {key: one for key, one in figures.items() if not (key == "ece" and name in PREDICTS_NOTHING)}
+    return {key: one for key, one in figures.items() if not (key == "ece" and name in (*PREDICTS_NOTHING, GATED))}
 
 
 def _plain(figures: Any) -> dict[str, Any]:
