@@ -13,7 +13,7 @@ from routerapp.learning.evaluation import evaluate
 from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.routers import blinded, means, recorded
 
-MOST_FOLDS = 14
+MOST_FOLDS = 7
 
 
 def left_out(outcomes: Outcomes, draws: int, most_folds: int = MOST_FOLDS) -> dict[str, Any]:
