@@ -22,11 +22,10 @@ def page(run: dict[str, Any]) -> str:
 def _head(run: dict[str, Any]) -> str:
     machine, measured = run["machine"], list(run["measured"].values())
     days = " and ".join(sorted({one["at"][:10] for one in measured}))
-    revisions = " and ".join(sorted({one["revision"] for one in measured}))
     draws = " and ".join(f"{number:,}" for number in sorted({one["draws"] for one in measured}))
     minutes = sum(one["seconds"] for one in measured) / 60
     return (
-        f"# Routing quality\n\n{days}, revision {revisions}, {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; "
+        f"# Routing quality\n\n{days}, {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; "
         f"{minutes:.0f} minutes in all. Trained on {run['trained_percent']} % of the questions, measured on the rest; "
         f'[brackets]: 95 % of {draws} bootstrap draws of whole questions. "none": the quality is never reached. '
         f"{' and '.join(SEES_MORE)} see what no router has before the call."

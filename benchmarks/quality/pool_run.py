@@ -11,13 +11,15 @@ from benchmarks.quality.contestants import FITS, GATED, ORACLE, OURS, PREDICTS_N
 from benchmarks.quality.data import BenchmarkData, divided
 from benchmarks.quality.ours import MARGIN
 from benchmarks.quality.pools import Pool
-from routerapp.learning.evaluation import differences, evaluate
-from routerapp.learning.grading import grade, predictions
-from routerapp.learning.outcomes import Outcomes
+from routerapp.learning.bootstrap import Figure
+from routerapp.learning.evaluation import differences, drawn_figures, with_intervals
+from routerapp.learning.grading import Graded, grade, predictions
+from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.reliability import error_by_chance
-from routerapp.learning.report import Report
 from routerapp.learning.routers import Router, guarded, means, oracle
 
+Rows = dict[str, dict[str, Figure]]
+Values = dict[str, dict[str, float | None]]
 RIVALS = tuple(name for name in FITS if name not in (OURS, *SEES_MORE))
 
 
@@ -26,36 +28,34 @@ def run_pool(pool: Pool, data: BenchmarkData, splits: int, draws: int) -> dict[s
     outcomes = data.of(pool)
     train, test = divided(outcomes)
     routers, seconds = _fitted(train)
-    reports = {name: evaluate(router, test, draws=draws) for name, router in _all(routers, test).items()}
     graded = grade(test, draws, 0)
-    against = {name: _plain(differences(routers[OURS], routers[name], graded)) for name in RIVALS}
+    drawn = {
+        name: drawn_figures(graded, predictions(router, graded.outcomes)) for name, router in _all(routers, graded)
+    }
+    rows = {name: with_intervals(_told(name, figures)) for name, figures in drawn.items()}
+    against = {name: _plain(differences(drawn[OURS], drawn[name])) for name in RIVALS}
     further = [_split_figures(outcomes, split) for split in range(1, splits)]
     return {
         "name": pool.name,
         "models": list(pool.models),
         "trained_on": len(train),
-        "prompts": len(test),
-        "described": _described(reports[OURS]),
-        "ece_by_chance": round(
-            error_by_chance(predictions(routers[OURS], graded.outcomes)[0], graded.outcomes.quality), 4
-        ),
+        "prompts": len(graded.outcomes),
+        "described": _described(graded),
+        "ece_by_chance": _error_by_chance(routers[OURS], graded),
         "training_seconds": seconds,
-        "rows": {name: _row(name, report) for name, report in reports.items()},
+        "rows": {name: _plain(figures) for name, figures in rows.items()},
         "against": against,
-        "splits": _over_splits([_values(reports), *further]),
-        "verdict": verdict(reports, against),
+        "splits": _over_splits([_values(drawn), *further]),
+        "verdict": verdict(rows, against, is_costed=graded.is_costed),
     }
 
 
-def verdict(reports: dict[str, Report], against: dict[str, Any]) -> dict[str, Any]:
+def verdict(rows: Rows, against: dict[str, Any], *, is_costed: bool) -> dict[str, Any]:
     """Is ours the best of those that see only the prompt, by dAIQ (PerfGain where costs are unknown) or by APGR? If not, by whom and how far."""
-    measure = "gain_over_zero" if reports[OURS].is_costed else "perf_gain"
+    measure = "gain_over_zero" if is_costed else "perf_gain"
     found: dict[str, Any] = {"measures": [measure, "apgr"], "best_in": [], "behind": {}}
     for name in (measure, "apgr"):
-        values = {
-            rival: reports[rival].figures[name].value or 0.0
-            for rival in (OURS, *(rival for rival in RIVALS if rival in reports))
-        }
+        values = {rival: rows[rival][name].value or 0.0 for rival in (OURS, *RIVALS)}
         leader = max(values, key=lambda rival: (values[rival], rival == OURS))
         if leader == OURS:
             found["best_in"].append(name)
@@ -76,22 +76,28 @@ def _fitted(train: Outcomes) -> tuple[dict[str, Router], dict[str, float]]:
     return routers, seconds
 
 
-def _all(routers: dict[str, Router], test: Outcomes) -> dict[str, Router]:
-    answered = test.rows(np.flatnonzero(~np.isnan(test.quality).any(axis=1)))
-    return {**routers, ORACLE: oracle(answered)}
+def _all(routers: dict[str, Router], graded: Graded) -> list[tuple[str, Router]]:
+    return [*routers.items(), (ORACLE, oracle(graded.outcomes))]
 
 
-def _split_figures(outcomes: Outcomes, split: int) -> dict[str, dict[str, float | None]]:
+def _split_figures(outcomes: Outcomes, split: int) -> Values:
     train, test = divided(outcomes, split)
     routers, _ = _fitted(train)
-    return _values({name: evaluate(router, test, draws=0) for name, router in _all(routers, test).items()})
+    graded = grade(test, 0, 0)
+    return _values(
+        {name: drawn_figures(graded, predictions(router, graded.outcomes)) for name, router in _all(routers, graded)}
+    )
 
 
-def _values(reports: dict[str, Report]) -> dict[str, dict[str, float | None]]:
-    return {name: {key: one.value for key, one in report.figures.items()} for name, report in reports.items()}
+def _values(drawn: dict[str, dict[str, Floats]]) -> Values:
+    """The figures themselves."""
+    return {
+        name: {key: one.value for key, one in with_intervals(_told(name, figures)).items()}
+        for name, figures in drawn.items()
+    }
 
 
-def _over_splits(runs: list[dict[str, dict[str, float | None]]]) -> dict[str, Any]:
+def _over_splits(runs: list[Values]) -> dict[str, Any]:
     """Mean and standard deviation of each figure over the splits; a figure that was missing once is left out."""
     if len(runs) < 2:
         return {}
@@ -106,24 +112,30 @@ def _over_splits(runs: list[dict[str, dict[str, float | None]]]) -> dict[str, An
     return found
 
 
-def _described(report: Report) -> dict[str, Any]:
-    singles = sorted(report.singles, key=lambda one: -(one.quality.value or 0.0))
+def _described(graded: Graded) -> dict[str, Any]:
+    quality, costs = graded.outcomes.quality.mean(axis=0), graded.costs.mean(axis=0)
+    best = int(quality.argmax())
     return {
-        "is_costed": report.is_costed,
-        "best_single": singles[0].model,
-        "best_single_quality": singles[0].quality.value,
-        "best_single_usd_per_1k": 1_000 * (singles[0].cost_usd.value or 0.0) if singles[0].cost_usd else None,
-        "random_quality": report.random_quality.value,
-        "oracle_quality": report.oracle_quality.value,
-        "strong": report.strong,
-        "weak": report.weak,
+        "is_costed": graded.is_costed,
+        "best_single": graded.outcomes.models[best],
+        "best_single_quality": float(quality[best]),
+        "best_single_usd_per_1k": float(1_000 * costs[best]) if graded.is_costed else None,
+        "random_quality": float(quality.mean()),
+        "oracle_quality": float(graded.outcomes.quality.max(axis=1).mean()),
+        "strong": graded.pair.strong,
+        "weak": graded.pair.weak,
     }
 
 
-def _row(name: str, report: Report) -> dict[str, Any]:
-    figures = _plain(report.figures)
-    return {key: one for key, one in figures.items() if not (key == "ece" and name in (*PREDICTS_NOTHING, GATED))}
+def _error_by_chance(router: Router, graded: Graded) -> float:
+    quality, _ = predictions(router, graded.outcomes)
+    return round(error_by_chance(quality, graded.outcomes.quality), 4)
 
 
-def _plain(figures: Any) -> dict[str, Any]:
+def _told(name: str, figures: dict[str, Floats]) -> dict[str, Floats]:
+    predicts = name not in (*PREDICTS_NOTHING, GATED)
+    return {key: one for key, one in figures.items() if predicts or key != "ece"}
+
+
+def _plain(figures: dict[str, Figure]) -> dict[str, Any]:
     return {name: one.as_json() for name, one in figures.items()}

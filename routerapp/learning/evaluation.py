@@ -45,16 +45,27 @@ def evaluate(
         points=_points(graded, curve, singles),
         hull=_corners(hull_of_curve(curve, singles).corners()) if graded.is_costed else (),
         zero_hull=_corners(singles.hull().corners()) if graded.is_costed else (),
-        figures=_with_intervals(_figures(graded, predicted[0], curve, singles, found)),
+        figures=with_intervals(_figures(graded, predicted[0], curve, singles, found) | _of_oracle(graded, singles)),
         reliability=_bins(found),
         by_dataset=_by_dataset(graded, predicted, draws, seed),
     )
 
 
-def differences(ours: Router, other: Router, graded: Graded) -> dict[str, Figure]:
-    """By how much each figure of ours is above the other's, on the same draws: a paired interval, far narrower than the two apart."""
-    one, two = (_drawn(graded, predictions(router, graded.outcomes)) for router in (ours, other))
-    return _with_intervals({name: one[name] - two[name] for name in one})
+def differences(ours: Mapping[str, Floats], other: Mapping[str, Floats]) -> dict[str, Figure]:
+    """By how much each figure of ours is above the other's, both drawn on the same Graded: a paired interval, far narrower than the two apart."""
+    return with_intervals({name: ours[name] - other[name] for name in ours})
+
+
+def drawn_figures(graded: Graded, predicted: tuple[Floats, Floats]) -> dict[str, Floats]:
+    """Every figure of these predictions in every draw, (1 + draws,) each, the first being the figure itself."""
+    curve, singles = measured(graded, *predicted)
+    found = reliability(predicted[0], graded.outcomes.quality, graded.weights)
+    return _figures(graded, predicted[0], curve, singles, found)
+
+
+def with_intervals(figures: Mapping[str, Floats]) -> dict[str, Figure]:
+    """Draws as figures with 95 % intervals."""
+    return {name: figure(values) for name, values in figures.items()}
 
 
 def measured(graded: Graded, quality: Floats, cost_usd: Floats) -> tuple[Curve, Singles]:
@@ -66,17 +77,10 @@ def measured(graded: Graded, quality: Floats, cost_usd: Floats) -> tuple[Curve, 
     return curve, singles_of(truth, graded.costs, graded.weights)
 
 
-def _drawn(graded: Graded, predicted: tuple[Floats, Floats]) -> dict[str, Floats]:
-    curve, singles = measured(graded, *predicted)
-    found = reliability(predicted[0], graded.outcomes.quality, graded.weights)
-    return _figures(graded, predicted[0], curve, singles, found)
-
-
 def _figures(graded: Graded, quality: Floats, curve: Curve, singles: Singles, found: Reliability) -> dict[str, Floats]:
     figures = figures_of_quality(curve, singles)
     if graded.is_costed:
         figures |= figures_of_cost(curve, singles)
-        figures["oracle_aiq"] = _oracle_aiq(graded, singles)
     strong, weak = (graded.outcomes.models.index(name) for name in (graded.pair.strong, graded.pair.weak))
     truth = graded.outcomes.quality
     gap = gap_curve(quality[:, strong] - quality[:, weak], truth[:, strong], truth[:, weak], graded.weights)
@@ -84,11 +88,13 @@ def _figures(graded: Graded, quality: Floats, curve: Curve, singles: Singles, fo
     return figures | {"ece": found.error()}
 
 
-def _oracle_aiq(graded: Graded, singles: Singles) -> Floats:
+def _of_oracle(graded: Graded, singles: Singles) -> dict[str, Floats]:
+    if not graded.is_costed:
+        return {}
     truth = graded.outcomes.quality
     wanted = preferences(truth, graded.costs)
     curve = measure(wanted, choose(truth, graded.costs, wanted), truth, graded.costs, graded.weights)
-    return singles.aiq(hull_of_curve(curve, singles))
+    return {"oracle_aiq": singles.aiq(hull_of_curve(curve, singles))}
 
 
 def _by_dataset(
@@ -105,11 +111,7 @@ def _one_dataset(
 ) -> Mapping[str, Figure]:
     at = np.flatnonzero([one == name for one in graded.outcomes.datasets])
     part = grade(graded.outcomes.rows(at), draws, seed, graded.pair)
-    return _with_intervals(_drawn(part, (predicted[0][at], predicted[1][at])))
-
-
-def _with_intervals(figures: Mapping[str, Floats]) -> dict[str, Figure]:
-    return {name: figure(values) for name, values in figures.items()}
+    return with_intervals(drawn_figures(part, (predicted[0][at], predicted[1][at])))
 
 
 def _singles(graded: Graded, singles: Singles) -> tuple[Single, ...]:

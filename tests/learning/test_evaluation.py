@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from routerapp.learning.bootstrap import figure, group_weights
-from routerapp.learning.evaluation import differences, evaluate
-from routerapp.learning.grading import grade
+from routerapp.learning.evaluation import differences, drawn_figures, evaluate
+from routerapp.learning.grading import grade, predictions
 from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.reliability import error_by_chance, reliability
 from routerapp.learning.routers import (
@@ -160,9 +160,12 @@ def test_the_gate_keeps_the_default_until_another_is_better_by_the_margin() -> N
 
 def test_the_difference_of_two_routers_is_of_the_same_draws() -> None:
     outcomes, _ = two_kinds(400, 8)
-    graded_outcomes = grade(outcomes, 200, 0)
-    same = differences(fit_levels(outcomes, 0), fit_levels(outcomes, 1), graded_outcomes)
-    better = differences(oracle(outcomes), fit_levels(outcomes, 0), graded_outcomes)
+    found = grade(outcomes, 200, 0)
+    one, two, best = (
+        drawn_figures(found, predictions(router, found.outcomes))
+        for router in (fit_levels(outcomes, 0), fit_levels(outcomes, 1), oracle(outcomes))
+    )
+    same, better = differences(one, two), differences(best, one)
 
     assert (same["gain_over_zero"].low, same["gain_over_zero"].high) == (0.0, 0.0)
     assert better["perf_gain"].low > 0
