@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from routerapp.learning.gate import LEAST_FAMILIARITY, WIDE_MARGIN
 from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.predicted import predicted
 from routerapp.learning.predictor import Predictor
@@ -14,7 +15,7 @@ from routerapp.learning.routers import Router, guarded, means
 from routerapp.learning.training import train
 
 # What the `learned` strategy has where a policy says nothing else.
-MARGIN, LEAST_FAMILIARITY = 0.02, 0.1
+MARGIN = WIDE_MARGIN
 # No regard for cost makes up for it.
 FAR_ABOVE = 1e6
 
