@@ -1,7 +1,7 @@
 """`make bench-quality`: trains on a part of graded prompts, measures on the rest, beside the baselines. Results: benchmarks/results/quality.*
 
 Options: --pools NAME,…; --splits N (further divisions, means of all); --quick (fewer draws, folds and new models); --data FOLDER;
---only pools,left_out,few_labels,new_models (parts of the run); --keep (what an earlier run measured and this one does not); --publish (the page into docs/routing-quality.md).
+--only pools,left_out,few_labels,new_models (parts of the run); --keep (what an earlier run measured and this one does not); --stored (measure nothing); --publish (the page into docs/routing-quality.md).
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ def main(arguments: list[str]) -> None:
     results = Results()
     try:
         data = BenchmarkData(options.data)
-        if not options.keep:
+        if not options.keep and not options.stored:
             results.start_anew()
-        measure(options, data, results)
+        if not options.stored:
+            measure(options, data, results)
     except DataMissing as missing:
         print(f"Nothing was measured: {missing}")
         return
@@ -96,6 +97,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer draws, folds and new models")
     parser.add_argument("--data", type=Path, default=FOLDER, help="folder of the graded prompts")
     parser.add_argument("--keep", action="store_true", help="keep what an earlier run measured and this one does not")
+    parser.add_argument("--stored", action="store_true", help="measure nothing, show what was measured before")
     parser.add_argument("--publish", action="store_true", help="write the page into docs/routing-quality.md")
     parser.add_argument("--only", type=_parts, default=PARTS, help=f"parts of the run: {', '.join(PARTS)}")
     return parser.parse_args(arguments)
