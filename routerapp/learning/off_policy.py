@@ -118,8 +118,11 @@ class Draws:
     clip: float | None = None
 
 
+STANDARD = Draws()
+
+
 def evaluate(
-    log: DecisionLog, target: Floats, draws: Draws = Draws(), least_effective: float = LEAST_EFFECTIVE
+    log: DecisionLog, target: Floats, draws: Draws = STANDARD, least_effective: float = LEAST_EFFECTIVE
 ) -> OffPolicyReport:
     """Value of `target`, (n, m) its probability per model, by three estimators with BCa bootstrap intervals.
 
@@ -143,7 +146,7 @@ def compare(
     log: DecisionLog,
     challenger: Floats,
     champion: Floats,
-    draws: Draws = Draws(),
+    draws: Draws = STANDARD,
     least_effective: float = LEAST_EFFECTIVE,
 ) -> tuple[Interval | None, Refusal | None]:
     """Value of challenger − value of champion on the same rows (both (n, m)), doubly robust where there are predictions, else IPS.
