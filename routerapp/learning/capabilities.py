@@ -136,19 +136,17 @@ def _noise(pieces: Pieces, f: Floats, fading: Floats, cells: int) -> Floats:
     good = np.bincount(pieces.cell, weights=w * pieces.value, minlength=cells)
     expected = ((good + 1) / (total + 2))[pieces.cell]
     group = np.where(pieces.voter < 0, np.arange(len(pieces)) + len(pieces.voters), pieces.voter)
-    names, place = np.unique(
-        np.stack([pieces.source, pieces.cell, group], axis=1) if len(pieces) else np.zeros((0, 3), np.int64),
-        axis=0,
-        return_inverse=True,
-    )
-    away = np.bincount(place.ravel(), weights=f * pieces.count * (pieces.value - expected), minlength=len(names)) ** 2
+    groups = len(pieces) + len(pieces.voters)
+    keys, place = np.unique((pieces.source * cells + pieces.cell) * groups + group, return_inverse=True)
+    names = keys // max(1, groups)
+    away = np.bincount(place, weights=f * pieces.count * (pieces.value - expected), minlength=len(keys)) ** 2
     variance = f**2 * pieces.count * expected * (1 - expected)
     # Groups of one cell share its mean: that takes one degree of freedom.
-    usual = np.bincount(place.ravel(), weights=variance, minlength=len(names))
+    usual = np.bincount(place, weights=variance, minlength=len(keys))
     found = np.ones(len(SOURCES))
     for source in range(len(SOURCES)):
-        own = names[:, 0] == source
-        freedom = max(1.0, float(own.sum()) - len(np.unique(names[own, 1])))
+        own = names // cells == source
+        freedom = max(1.0, float(own.sum()) - len(np.unique(names[own])))
         if usual[own].sum() > 0:
             ratio = float(away[own].sum() / usual[own].sum()) * max(1.0, float(own.sum())) / freedom
             found[source] = (ratio * freedom + _PRIOR_GROUPS) / (freedom + _PRIOR_GROUPS)

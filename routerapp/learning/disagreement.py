@@ -67,8 +67,8 @@ def residuals(pieces: Pieces, voter: Integers, kept: Floats, soft: Floats) -> Re
     of_cell_n, of_cell_good = _others(weight, pieces.value, pieces.cell, voter, cells)
     expected = (of_cell_good + _LEVEL_VOTES * level) / (of_cell_n + _LEVEL_VOTES)
     votes = np.flatnonzero(pieces.is_vote & (kept > 0))
-    names, group = np.unique(np.stack([voter[votes], pieces.model[votes]], axis=1), axis=0, return_inverse=True)
-    group = group.ravel()
+    keys, group = np.unique(voter[votes] * len(pieces.models) + pieces.model[votes], return_inverse=True)
+    names = np.stack(np.divmod(keys, max(1, len(pieces.models))), axis=1)
     number, total, usual = (
         np.bincount(group, weights=(plain * of)[votes], minlength=len(names))
         for of in (np.ones(len(pieces)), pieces.value, expected)
@@ -83,10 +83,10 @@ def residuals(pieces: Pieces, voter: Integers, kept: Floats, soft: Floats) -> Re
 
 def _others(weight: Floats, value: Floats, place: Integers, voter: Integers, places: int) -> tuple[Floats, Floats]:
     """(n,) weight and weighted sum of values at each piece's place, less what its own voter gave there."""
-    _, own = np.unique(np.stack([voter, place], axis=1), axis=0, return_inverse=True)
+    _, own = np.unique(voter * places + place, return_inverse=True)
     found = []
     for part in (weight, weight * value):
-        found.append(np.bincount(place, part, minlength=places)[place] - np.bincount(own.ravel(), part)[own.ravel()])
+        found.append(np.bincount(place, part, minlength=places)[place] - np.bincount(own, part)[own])
     return np.maximum(found[0], 0), np.maximum(found[1], 0)
 
 
@@ -105,7 +105,6 @@ def _anchored(pieces: Pieces, weight: Floats) -> Floats:
 def _strictness(voter: Integers, number: Floats, away: Floats) -> Floats:
     """(g,) mean residual of the voter on all other models, shrunk: who is hard on every model is not at odds over one."""
     _, at = np.unique(voter, return_inverse=True)
-    at = at.ravel()
     elsewhere = np.bincount(at, weights=number)[at] - number
     total = np.bincount(at, weights=number * away)[at] - number * away
     return np.asarray(total / (elsewhere + _STRICTNESS_VOTES))

@@ -11,7 +11,7 @@ import numpy as np
 from routerapp.learning.evidence import Floats
 
 # Standard deviations on the arcsine scale tried for models, subjects and what is left (0.1 there is about 0.1 of score at the middle).
-_SPREADS = (0.02, 0.04, 0.07, 0.11, 0.17, 0.25, 0.38)
+_SPREADS = (0.02, 0.04, 0.07, 0.12, 0.2, 0.34)
 _NEGLIGIBLE = 1e-3
 _MIDDLE, _MIDDLE_SPREAD = np.pi / 4, 0.5
 _Z = 1.959963984540054

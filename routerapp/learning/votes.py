@@ -104,8 +104,8 @@ def capped(pieces: Pieces, voter: Integers, kept: Floats, limits: VoteLimits) ->
     """(n,) factor that holds each voter to most_share of a cell's votes (or least_cap votes, whichever is more)."""
     weight = pieces.weight * kept * pieces.count * pieces.is_vote
     total = np.bincount(pieces.cell, weights=weight)[pieces.cell]
-    _, place = np.unique(np.stack([voter, pieces.cell], axis=1), axis=0, return_inverse=True)
-    own = np.bincount(place.ravel(), weights=weight)[place.ravel()]
+    _, place = np.unique(voter * len(pieces.models) * len(pieces.subjects) + pieces.cell, return_inverse=True)
+    own = np.bincount(place, weights=weight)[place]
     most = np.maximum(limits.most_share * total, limits.least_cap)
     return np.asarray(np.minimum(1.0, most / np.maximum(own, 1e-12)))
 
@@ -153,8 +153,8 @@ def _at_odds(pieces: Pieces, voter: Integers, kept: Floats, limits: VoteLimits) 
 def _strangers(pieces: Pieces, voter: Integers, kept: Floats, limits: VoteLimits) -> list[Quarantine]:
     """Voters with few votes in all, taken together, against everybody else: many accounts with one vote each look like this."""
     _, place = np.unique(voter, return_inverse=True)
-    votes = np.bincount(place.ravel(), weights=pieces.is_vote * (kept > 0))
-    is_stranger = (votes[place.ravel()] < limits.few) & pieces.is_vote
+    votes = np.bincount(place, weights=pieces.is_vote * (kept > 0))
+    is_stranger = (votes[place] < limits.few) & pieces.is_vote
     # As if all strangers were one voter, and everybody else another.
     left = residuals(pieces, is_stranger.astype(np.int64), kept, np.ones(len(pieces)))
     surprise = np.where(left.voter == 1, disagreement(left, limits.taste), 0.0)
