@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.learning_outcomes import answers
-from routerapp.learning.recovery import DEFAULT_WINDOW, POLICIES, Account, account
+from routerapp.learning.recovery import DEFAULT_WINDOW, POLICIES, Account, account, inputs_found
 from routerapp.learning.year import Plan, Year, simulate
 
 PLANS = {
@@ -46,6 +46,11 @@ def _told(years: list[Year], plan: Plan) -> dict[str, str]:
     )
     explored = float(np.mean([1 - one.probability.max(axis=1).mean() for one in years]))
     figures["explored"] = f"{100 * explored:.1f} % of requests"
+    drifts = [inputs_found(one, 5_000, 500) for one in years]
+    begin = years[0].marks["the mix drifts"]
+    figures["requests until the drift of inputs is found"] = _spread(
+        [one and 5_500 + 500 * one.to_place - begin for one in drifts]
+    )
     figures["alarms on a model's success"] = _alarms(years, plan)
     return figures
 

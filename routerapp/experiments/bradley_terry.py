@@ -91,14 +91,14 @@ def _wins(duels: Sequence[Duel], models: list[str]) -> Floats:
 def _fitted(wins: Floats) -> tuple[Floats, Floats]:
     games, m = wins + wins.T, len(wins)
     log_odds = np.zeros(m)
-    inverse = np.zeros((m, m))
+    inverse: Floats = np.zeros((m, m))
     for _ in range(_ROUNDS):
         chance = 1 / (1 + np.exp(log_odds[None, :] - log_odds[:, None]))
         information = -games * chance * (1 - chance)
         np.fill_diagonal(information, 0)
         np.fill_diagonal(information, -information.sum(axis=1))
         # The constant direction carries no information: the pseudo-inverse leaves it out, which is the sum-to-zero constraint.
-        inverse = np.linalg.pinv(information, hermitian=True)
+        inverse = np.asarray(np.linalg.pinv(information, hermitian=True), dtype=np.float64)
         step = inverse @ (wins - games * chance).sum(axis=1)
         log_odds = log_odds + np.clip(step, -2, 2)
         if float(np.abs(step).max()) < _CLOSE:

@@ -121,7 +121,7 @@ def summarise(pieces: Pieces, factor: Floats, fading: Floats) -> Summaries:
     return Summaries(
         mean=_over((pull * mean).sum(axis=0), whole),
         effective=_over(whole**2, _over(pull**2, size).sum(axis=0)),
-        n=np.bincount(pieces.cell, weights=pieces.count * counted, minlength=cells),
+        n=np.bincount(pieces.cell, weights=pieces.count * counted, minlength=cells).astype(np.float64),
         shares=_over(pull, np.broadcast_to(whole, pull.shape)),
         newest=newest,
     )

@@ -73,12 +73,13 @@ def residuals(pieces: Pieces, voter: Integers, kept: Floats, soft: Floats) -> Re
         np.bincount(group, weights=(plain * of)[votes], minlength=len(names))
         for of in (np.ones(len(pieces)), pieces.value, expected)
     )
-    mean, usual = total / np.maximum(number, 1e-12), usual / np.maximum(number, 1e-12)
-    strictness = _strictness(names[:, 0], number, mean - usual)
+    size = np.maximum(number.astype(np.float64), 1e-12)
+    mean, away = total / size, (total - usual) / size
+    strictness = _strictness(names[:, 0], size, away)
     place = np.full(len(pieces), -1, dtype=np.int64)
     place[votes] = group
-    moved = np.clip(usual + strictness, _EDGE, 1 - _EDGE)
-    return Residuals(place, names[:, 0], names[:, 1], number, mean, moved)
+    moved = np.clip(mean - away + strictness, _EDGE, 1 - _EDGE)
+    return Residuals(place, names[:, 0], names[:, 1], size, mean, moved)
 
 
 def _others(weight: Floats, value: Floats, place: Integers, voter: Integers, places: int) -> tuple[Floats, Floats]:

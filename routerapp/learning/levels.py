@@ -99,7 +99,7 @@ def _fit(z: Floats, noise: Floats, design: Floats, spreads: tuple[float, ...], r
     centred = z - _MIDDLE
     weight = 1 / (spreads[2] ** 2 + noise)
     precision = (design * weight[:, None]).T @ design + np.diag(prior)
-    covariance = np.linalg.inv(precision)
+    covariance: Floats = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     pulled = design.T @ (weight * centred)
     mean = covariance @ pulled
     quadratic = float(np.sum(weight * centred**2) - pulled @ mean)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from routerapp.learning.drift import Finding, input_drift
 from routerapp.learning.evidence import Floats
 from routerapp.learning.year import Year
 
@@ -44,6 +45,16 @@ def account(year: Year, window: int = WINDOW, default_window: int = DEFAULT_WIND
         recovered,
         float(rolling(year.router - year.default, default_window).min()),
     )
+
+
+def inputs_found(year: Year, reference: int, period: int) -> Finding | None:
+    """The drift of inputs after the first `reference` requests, looked at every `period` requests; places of the finding are periods."""
+    clusters = int(year.cluster.max()) + 1
+    first, rest = year.cluster[:reference], year.cluster[reference:]
+    whole = rest[: len(rest) // period * period].reshape(-1, period)
+    windows = np.array([np.bincount(one, minlength=clusters) for one in whole], dtype=np.float64).reshape(-1, clusters)
+    counts = np.bincount(first, minlength=clusters).astype(np.float64)
+    return input_drift([str(place) for place in range(clusters)], counts, windows)
 
 
 def recovered_after(gap: Floats, window: int, close: float = CLOSE) -> int | None:

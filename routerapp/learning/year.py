@@ -57,7 +57,7 @@ class Year:
     """Utility per request, (requests,): of the router, the oracle, the best model per cluster with foresight (`informed`), the default,
     the best single model of hindsight, and a predictor trained once. marks: name -> request at which it happened. default: its column.
 
-    probability: (requests, models) of the router's choice, exact; chosen: (requests,).
+    probability: (requests, models) of the router's choice, exact; chosen, cluster: (requests,).
     """
 
     router: Floats
@@ -68,6 +68,7 @@ class Year:
     static: Floats
     marks: dict[str, int]
     default_model: int
+    cluster: Integers
     chosen: Integers
     probability: Floats
     findings: tuple[tuple[float, Finding], ...]
@@ -124,6 +125,7 @@ def simulate(quality: Floats, cost_usd: Floats, cluster: Integers, plan: Plan, s
         static=traffic.utility[at, _gated(static_choice, first_sd[traffic.cluster], default, plan.margin)],
         marks=marks,
         default_model=default,
+        cluster=traffic.cluster,
         chosen=chosen,
         probability=probability,
         findings=tuple(learner.findings),

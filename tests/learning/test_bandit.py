@@ -59,7 +59,7 @@ def test_graded_prompts_before_the_start_beat_thousands_of_steps_from_nothing():
     lost = {}
     for name in ("cold", "warm"):
         total = 0.0
-        for _ in range(60):
+        for _ in range(25):
             seen = rng.binomial(300, chance) / 300
             levels = {
                 f"code|m{at}": Level(float(mean), float(np.sqrt(mean * (1 - mean) / 300)))
@@ -71,7 +71,7 @@ def test_graded_prompts_before_the_start_beat_thousands_of_steps_from_nothing():
                 at = int(np.argmax(rng.beta(shape[:, 0], shape[:, 1])))
                 shape[at, 0 if rng.random() < chance[at] else 1] += 1
                 total += chance[0] - chance[at]
-        lost[name] = total / 60
+        lost[name] = total / 25
 
     assert lost["warm"] < lost["cold"] / 2, lost
 

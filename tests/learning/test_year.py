@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from routerapp.learning.recovery import account, recovered_after, rolling
+from routerapp.learning.recovery import account, inputs_found, recovered_after, rolling
 from routerapp.learning.year import Plan, choices, simulate
 
 PLAN = Plan(new=0, usd=100.0, requests=12_000, batch=250, price=3.0, lost=0.5)
@@ -54,6 +54,13 @@ def test_takes_up_a_model_that_joins_with_a_hundred_graded_prompts(year):
 def test_is_never_under_its_default_beyond_the_margin(year):
     # The margin, what exploring may cost (4 % of .06), and three standard errors of a thousand paired differences.
     assert account(year, **WINDOWS).worst_to_default > -(PLAN.margin + PLAN.explored * PLAN.within + 0.02)
+
+
+def test_the_drift_of_inputs_is_found_while_it_goes_on(year):
+    found = inputs_found(year, 1_000, 200)
+
+    assert found is not None and found.kind == "inputs"
+    assert PLAN.mix_at[0] * PLAN.requests <= 1_000 + 200 * found.to_place <= PLAN.mix_at[1] * PLAN.requests
 
 
 def test_probabilities_are_exact(year):
