@@ -103,8 +103,9 @@ class Pieces:
 
     @property
     def is_vote(self) -> NDArray[np.bool_]:
+        """(n,) true for single votes; what sums up many (strengths of an arena, screened before) is none."""
         kinds = np.array([trust.is_vote for trust in SOURCES.values()])
-        return np.asarray(kinds[self.source], dtype=np.bool_)
+        return np.asarray(kinds[self.source] & (self.count <= 1), dtype=np.bool_)
 
 
 def gather(pieces: Iterable[Piece], kind: str, models: Sequence[str] = (), subjects: Sequence[str] = ()) -> Pieces:

@@ -13,6 +13,7 @@ from routerapp.learning.evidence import Floats
 # Standard deviations on the arcsine scale tried for models, subjects and what is left (0.1 there is about 0.1 of score at the middle).
 _SPREADS = (0.02, 0.04, 0.07, 0.12, 0.2, 0.34)
 _NEGLIGIBLE = 1e-3
+_PRIOR_POWER = 1.5
 _MIDDLE, _MIDDLE_SPREAD = np.pi / 4, 0.5
 _Z = 1.959963984540054
 _LEAST_SIZE = 1e-6
@@ -67,10 +68,11 @@ def posterior(share: Floats, size: Floats, rows: int, columns: int) -> Posterior
 
 
 def _weights(likelihoods: list[float]) -> Floats:
-    """Posterior of each triple of spreads, with a prior that grows with each spread and so keeps it off zero (Chung et al. 2013,
-    "A nondegenerate penalized likelihood estimator", section 3). They lie on a scale of logs, which makes it its square.
+    """Posterior of each triple of spreads. Their prior grows with the root of each: between a flat one (Gelman 2006, "Prior distributions
+    for variance parameters", section 5) and one that keeps them off zero (Chung et al. 2013, section 3). On a scale of logs that is
+    the power 1½. Of the three it came closest to what intervals say, for small and large tables.
     """
-    prior = np.array([2 * sum(log(spread) for spread in spreads) for spreads in product(_SPREADS, repeat=3)])
+    prior = np.array([_PRIOR_POWER * sum(log(spread) for spread in spreads) for spreads in product(_SPREADS, repeat=3)])
     found = np.array(likelihoods) + prior
     found = np.exp(found - found.max())
     found[found < _NEGLIGIBLE] = 0

@@ -97,6 +97,14 @@ def test_scores_say_what_they_rest_on():
     assert 0 < score.prior_share < 0.5
 
 
+def test_strengths_of_an_arena_are_one_piece_that_no_cap_cuts():
+    arena = [Piece(model, win, "arena", NOW_MS, dimension="chat", count=300) for model, win in (("a", 0.7), ("b", 0.3))]
+    score = _score(arena, "a", "chat")
+
+    assert score.effective > 100 and score.shares == {"arena": 1.0}
+    assert 0.6 < score.low < score.mean < score.high < 0.78
+
+
 def test_little_evidence_leans_on_the_model_and_the_pool():
     pieces = [*_labels("a", 90, 100), *_labels("b", 50, 100)]
     pieces += [Piece(model, 0.0, "label", NOW_MS, dimension="math") for model in ("a", "b")]
