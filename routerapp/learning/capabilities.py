@@ -17,6 +17,7 @@ from routerapp.learning.votes import VOTE_LIMITS, Quarantine, VoteLimits, screen
 # Groups that a source's measured noise is shrunk towards 1 by, and how far it may go.
 _PRIOR_GROUPS = 20.0
 _NOISE = (0.05, 20.0)
+_MOST_HELD = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,22 +135,24 @@ def _noise(pieces: Pieces, f: Floats, fading: Floats, cells: int) -> Floats:
     w = f * fading * pieces.count
     total = np.bincount(pieces.cell, weights=w, minlength=cells)
     good = np.bincount(pieces.cell, weights=w * pieces.value, minlength=cells)
-    expected = ((good + 1) / (total + 2))[pieces.cell]
+    expected = _over(good.astype(np.float64), total.astype(np.float64))[pieces.cell]
     group = np.where(pieces.voter < 0, np.arange(len(pieces)) + len(pieces.voters), pieces.voter)
     groups = len(pieces) + len(pieces.voters)
     keys, place = np.unique((pieces.source * cells + pieces.cell) * groups + group, return_inverse=True)
-    names = keys // max(1, groups)
+    places = keys // max(1, groups)
+    # A cell's mean is of its own pieces: each group and each piece is nearer to it than to the truth, by its share of the cell.
+    share = w / np.maximum(total[pieces.cell], 1e-12)
+    held = np.minimum(np.bincount(place, weights=share, minlength=len(keys)), 1.0)
     away = np.bincount(place, weights=f * pieces.count * (pieces.value - expected), minlength=len(keys)) ** 2
-    variance = f**2 * pieces.count * expected * (1 - expected)
-    # Groups of one cell share its mean: that takes one degree of freedom.
-    usual = np.bincount(place, weights=variance, minlength=len(keys))
+    own_variance = f**2 * pieces.count * expected * (1 - expected) / np.maximum(1 - share, 1 - _MOST_HELD)
+    usual = np.bincount(place, weights=own_variance, minlength=len(keys))
+    tells = held < _MOST_HELD
     found = np.ones(len(SOURCES))
     for source in range(len(SOURCES)):
-        own = names // cells == source
-        freedom = max(1.0, float(own.sum()) - len(np.unique(names[own])))
+        own = (places // cells == source) & tells if cells else tells
         if usual[own].sum() > 0:
-            ratio = float(away[own].sum() / usual[own].sum()) * max(1.0, float(own.sum())) / freedom
-            found[source] = (ratio * freedom + _PRIOR_GROUPS) / (freedom + _PRIOR_GROUPS)
+            ratio = float(np.sum(away[own] / (1 - held[own])) / usual[own].sum())
+            found[source] = (ratio * own.sum() + _PRIOR_GROUPS) / (own.sum() + _PRIOR_GROUPS)
     return np.clip(found, *_NOISE)
 
 

@@ -42,7 +42,7 @@ class Plan:
     new_at: float = 0.75
     warm_prompts: int = 300
     shadow_prompts: int = 100
-    explored: float = 0.04
+    explored: float = 0.05
     within: float = 0.06
     margin: float = 0.01
     rated: float = 0.3

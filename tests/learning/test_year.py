@@ -52,7 +52,7 @@ def test_takes_up_a_model_that_joins_with_a_hundred_graded_prompts(year):
 
 
 def test_is_never_under_its_default_beyond_the_margin(year):
-    # The margin, what exploring may cost (4 % of .06), and three standard errors of a thousand paired differences.
+    # The margin, what exploring may cost (5 % of .06), and three standard errors of a thousand paired differences.
     assert account(year, **WINDOWS).worst_to_default > -(PLAN.margin + PLAN.explored * PLAN.within + 0.02)
 
 
