@@ -100,7 +100,7 @@ def score_coverage(runs: int) -> dict[str, str]:
     figures = {}
     for name, options in kinds.items():
         figures[name] = _covered(runs, options)
-    figures["a year that wanders as the half-life assumes"] = _covered(runs // 5, None)
+    figures["a year that wanders as the half-life assumes"] = _covered(max(2, runs // 5), None)
     return figures
 
 
