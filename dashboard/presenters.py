@@ -64,6 +64,19 @@ WORDS: Mapping[Verdict, str] = {
     V.COLD_START: "Too few measurements: taken as a try",
     V.LEAST_BUSY_DRAW: "The less busy of two drawn at random",
     V.EXPLORED: "Explored: another than the first, on purpose",
+    V.NOT_EXPLORED_CRITICAL: "Marked critical by the caller: nothing was tried",
+    V.NOT_PREDICTED: "No prediction to go by: the safe choice was kept",
+    V.UNFAMILIAR_PROMPT: "Unlike the prompts of training, so predictions were not gone by",
+    V.GATE_OPENED: "Predicted to be clearly better than the default, so the default was left",
+    V.GATE_HELD: "Another scored higher, but not surely enough: the default was kept",
+    V.DEFAULT_IS_BEST: "The default is predicted to be best",
+    V.DEFAULT_NOT_ELIGIBLE: "The default cannot serve this request: the best score was taken",
+    V.WEAK_GOOD_ENOUGH: "The weak model is predicted to be good enough",
+    V.WEAK_NOT_GOOD_ENOUGH: "The weak model is predicted to fall short, so the strong one was taken",
+    V.ROUTE_MATCHED: "The prompt is close in meaning to this route's examples",
+    V.ROUTE_ABSTAINED: "No route is close enough in meaning: the fallback was used",
+    V.THOMPSON_DRAW: "Highest draw from what is known of each model's success",
+    V.BANDIT_COLD: "Too few graded answers to judge by",
     V.STICKY_KEPT: "Kept where this conversation was answered last",
     V.STICKY_MOVED: "Moved from where this conversation was answered last; its prompt cache there is lost",
     V.STICKY_NEW: "A new conversation: kept here from now on",
@@ -78,6 +91,7 @@ WORDS: Mapping[Verdict, str] = {
 
 WORDS_BY_CODE = {verdict.value: words for verdict, words in WORDS.items()}
 GOOD = {V.RULE_MATCHED, V.ELIGIBLE, V.CHOSEN, V.PROBE_PERMITTED, V.NAME_RESOLVED, V.ALIAS_RESOLVED, V.PINNED}
+GATE = {V.GATE_HELD, V.NOT_PREDICTED, V.UNFAMILIAR_PROMPT}
 ABOUT_A_CONDITION = {V.RULE_MATCHED, V.RULE_NOT_MATCHED, V.RULE_UNKNOWN, V.RULE_DISABLED, V.REJECTED_BY_RULE}
 BAD = {V.REJECTED_BY_RULE, V.NO_CANDIDATE, V.POOL_EMPTY}
 FACT_WORDS = {"max": "at most", "min": "at least", "ttft": "first token"}
@@ -191,6 +205,8 @@ def _reordered(decision: Decision) -> str:
     placed = steps.get(V.STICKY_NEW) or steps.get(V.STICKY_MOVED)
     if placed is not None and placed.because.get("by") == "hash":
         return "given by the hash of the conversation"
+    if decision.strategy == "learned" and GATE & steps.keys():
+        return "kept as the default"
     return "the less busy of two drawn at random" if V.LEAST_BUSY_DRAW in steps else ""
 
 

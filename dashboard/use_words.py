@@ -23,6 +23,10 @@ STRATEGY_WORDS: Mapping[str, str] = {
     "contextual": "by task",
     "cascade": "cheap first, checked",
     "consistent_hash": "the same one for the same unit",
+    "semantic": "by meaning",
+    "threshold": "the weak one where good enough",
+    "learned": "learned",
+    "bandit": "by graded answers",
     "split": "split into arms",
 }
 _CONSTRAINT_WORDS: Mapping[str, str] = {
@@ -71,7 +75,46 @@ def strategy_detail(strategy: Mapping[str, Any]) -> str:
     if isinstance(strategy.get("arms"), list | tuple):
         arms = [arm for arm in strategy["arms"] if isinstance(arm, Mapping)]
         return ", ".join(f"{arm.get('name')} {_plain(arm.get('weight', 1))}" for arm in arms)
+    if kind := str(strategy.get("kind", "")):
+        if (words := _LEARNED_DETAIL.get(kind)) is not None:
+            return words(strategy)
     return f"by {strategy['on']}" if isinstance(strategy.get("on"), str) else ""
+
+
+def _learned_detail(strategy: Mapping[str, Any]) -> str:
+    wish = strategy.get("target")
+    aim = f"cost–quality {_plain(strategy.get('cost_quality', 0))}"
+    if isinstance(wish, Mapping):
+        aim = wish_words(wish) + ("" if strategy.get("solved") else ", not solved yet")
+    return f"{aim}, else {reference_words(str(strategy.get('default', '')))}"
+
+
+def _threshold_detail(strategy: Mapping[str, Any]) -> str:
+    weak, strong = (reference_words(str(strategy.get(key, ""))) for key in ("weak", "strong"))
+    wish = strategy.get("target")
+    aim = wish_words(wish) if isinstance(wish, Mapping) else f"from {_plain(strategy.get('threshold', 0.7))}"
+    return f"{weak} {aim}, else {strong}"
+
+
+def _semantic_detail(strategy: Mapping[str, Any]) -> str:
+    given = strategy.get("routes")
+    routes = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list | tuple) else []
+    return "; ".join(f"{one.get('name')} → {pool_words(one.get('targets'))}" for one in routes)
+
+
+_LEARNED_DETAIL = {"learned": _learned_detail, "threshold": _threshold_detail, "semantic": _semantic_detail}
+
+
+def wish_words(wish: Mapping[str, Any]) -> str:
+    """A wish in plain units: {kind: max_share_dear, value: 0.2} → at most 20 % to the dearest model."""
+    kind, value = str(wish.get("kind", "")), wish.get("value")
+    percent = f"{value * 100:g} %" if isinstance(value, int | float) else f"{value}"
+    return {
+        "equal": "as good as the best single model, cheapest",
+        "share_of_best": f"{'99 %' if value is None else percent} of the best single model, cheapest",
+        "max_share_dear": f"at most {percent} to the dearest model",
+        "max_usd_per_1000": f"at most ${value} per 1,000 requests",
+    }.get(kind, kind)
 
 
 def pool_words(references: Any) -> str:

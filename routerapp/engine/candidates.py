@@ -71,6 +71,8 @@ class Survey:
             if ttft_ms is not None:
                 ttft_ms = float(ttft_ms)
             option = Option(slug, position, deployment, model, state, forecast.quality, cost, ttft_ms, tokens)
+            if forecast.is_quality_learned:
+                option.is_quality_learned = True
             if state.breaker != "closed":
                 option.verdict = Verdict.PROBE_PERMITTED if reason is None else Verdict.COOLDOWN_OVERRIDDEN
             options.append(option)
@@ -107,8 +109,8 @@ class Survey:
         return float("inf") if reopens_at_ms is None else float(reopens_at_ms)
 
     def _look_at(self, model: LanguageModelFacts) -> tuple[Reason | None, Forecast]:
-        quality = quality_in(self.config, model, self._need.task)
-        forecast = forecast_with(model, self._need, self.evidence, quality)
+        quality, is_learned = quality_in(self.config, model, self._need.task, self.evidence)
+        forecast = forecast_with(model, self._need, self.evidence, quality, is_learned)
         found = self._models[model.slug] = (unfit(model, self._need, self.limits.constraints, forecast), forecast)
         return found
 

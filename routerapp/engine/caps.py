@@ -7,7 +7,7 @@ from typing import Any
 
 from routerapp.engine.allowances import counts_usage
 from routerapp.engine.config import Config
-from routerapp.engine.estimates import DEFAULT_OUTPUT_TOKENS, expected_output_tokens
+from routerapp.engine.estimates import expected_answer
 from routerapp.engine.types import CallerFacts, Evidence, Inputs, PlanStep, RequestFacts, TraceStep
 from routerapp.engine.verdicts import Verdict
 from routerapp.engine.worst_case import output_cap
@@ -28,12 +28,10 @@ def caps_of(
     subjects = config.subjects_of(caller_of(config, facts), facts.user)
     if not subjects or not counts_usage(subjects) or limit_in(parameters) is not None:
         return caps
-    knows_more = bool(evidence.expected_output_tokens)
+    predicted = {} if inputs.predictions is None else inputs.predictions.models
     for step in plan:
         model = config.models[config.deployments[step.deployment].model]
-        expected = DEFAULT_OUTPUT_TOKENS
-        if knows_more:
-            expected = expected_output_tokens(model.slug, inputs.features.task, evidence)
+        expected = expected_answer(model.slug, inputs.features.task, evidence, predicted)
         caps[step.deployment] = output_cap(model, expected)
     return caps
 

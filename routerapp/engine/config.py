@@ -11,12 +11,12 @@ import msgspec
 from routerapp.engine.allowances import Subject, subjects_of_caller, subjects_of_user
 from routerapp.engine.canonical import content_address
 from routerapp.engine.constraints import NO_CONSTRAINTS, Constraints, Reason, named_lists, read_constraints, standing
-from routerapp.engine.estimates import quality_of
+from routerapp.engine.estimates import learned_quality, quality_of
 from routerapp.engine.policy import Policy, parse_policy
 from routerapp.engine.problems import ConfigError as ConfigError
 from routerapp.engine.problems import PolicyError, Problem
 from routerapp.engine.references import Reference
-from routerapp.engine.types import AllowanceFacts, CallerFacts, DeploymentFacts, LanguageModelFacts
+from routerapp.engine.types import AllowanceFacts, CallerFacts, DeploymentFacts, Evidence, LanguageModelFacts
 from routerapp.engine.verdicts import Verdict
 
 SCHEMA = 1
@@ -231,16 +231,18 @@ def standing_of(constraints: Constraints, caller: str | None, config: Config) ->
     return found
 
 
-def quality_in(config: Config, model: LanguageModelFacts, task: str) -> float | None:
-    """The model's quality for the task, as estimates.quality_of has it."""
+def quality_in(config: Config, model: LanguageModelFacts, task: str, evidence: Evidence) -> tuple[float | None, bool]:
+    """The model's quality for the task and whether it was learned, as estimates.learned_quality has it."""
+    if evidence.capabilities:
+        return learned_quality(model, task, config.task_dimensions, evidence)
     memo = config.memo.qualities
     key = (model.slug, task)
     if key in memo:
-        return memo[key]
+        return memo[key], False
     if len(memo) >= MAX_MEMO:
         memo.clear()
     found = memo[key] = quality_of(model, task, config.task_dimensions)
-    return found
+    return found, False
 
 
 def sieve_of(pool: tuple[str, ...], limits: Standing, binding: Constraints, config: Config) -> Sieve:

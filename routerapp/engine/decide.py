@@ -113,7 +113,16 @@ def _choose(
 
 def _rank(route: Route, use: Use, options: list[Option], inputs: Inputs, survey: Survey, seed: int) -> Ranking:
     """By the strategy and the rule's extras; where the caller listed models, in the order of that list, so for each of them."""
-    moment = Moment(seed, route.rule_id, route.state_key, inputs.features, inputs.facts, survey.live.round_robin)
+    moment = Moment(
+        seed,
+        route.rule_id,
+        route.state_key,
+        inputs.features,
+        inputs.facts,
+        survey.live.round_robin,
+        inputs.predictions,
+        survey.evidence,
+    )
     rank, parameters = use.strategy.rank, use.strategy_parameters
     if use.kind == "balanced" and inputs.objective:
         parameters = reweighted(parameters, inputs.objective)

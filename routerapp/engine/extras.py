@@ -23,6 +23,7 @@ KEEP_CONTENT = ("off", "redacted")
 DEFAULT_STICKY_SECONDS = 3_600
 MAX_STICKY_SECONDS = 604_800
 MAX_SHARE = 0.5
+MAX_MARGIN = 1.0
 MAX_HEDGE_MS = 600_000
 DEFAULT_CACHE_SECONDS = 300
 MAX_CACHE_SECONDS = 604_800
@@ -40,13 +41,17 @@ class Sticky:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """None is not said here, so what is around decides. cache_ttl_seconds 0 is off."""
+    """None is not said here, so what is around decides. cache_ttl_seconds 0 is off.
+
+    explore_margin: how much lower quality may be than the best's of those explored with; None: any.
+    """
 
     sticky: Sticky | None = None
     explore_share: float | None = None
     hedge_after_ms: int | None = None
     cache_ttl_seconds: int | None = None
     unsupported: str | None = None
+    explore_margin: float | None = None
 
     @property
     def ranks(self) -> bool:
@@ -70,6 +75,7 @@ def overlaid(around: Extras, own: Extras) -> Extras:
         around.hedge_after_ms if own.hedge_after_ms is None else own.hedge_after_ms,
         around.cache_ttl_seconds if own.cache_ttl_seconds is None else own.cache_ttl_seconds,
         around.unsupported if own.unsupported is None else own.unsupported,
+        around.explore_margin if own.explore_share is None else own.explore_margin,
     )
 
 
@@ -87,12 +93,14 @@ def handling_of(extras: Extras, content: Handling) -> Handling:
 
 def read_extras(section: Section) -> Extras:
     """The extras among a section's keys; those it does not know were refused by it already."""
+    share, margin = _read_explore(section)
     found = Extras(
         _read_sticky(section),
-        _read_share(section),
+        share,
         _read_hedge(section),
         _read_cache(section),
         _read_unsupported(section),
+        margin,
     )
     return NO_EXTRAS if found == NO_EXTRAS else found
 
@@ -118,12 +126,12 @@ def _read_sticky(section: Section) -> Sticky | None:
     )
 
 
-def _read_share(section: Section) -> float | None:
+def _read_explore(section: Section) -> tuple[float | None, float | None]:
     if not section.has("explore"):
-        return None
-    inner = _inner(section, "explore", ("share",))
+        return None, None
+    inner = _inner(section, "explore", ("share", "margin"))
     inner.require("share")
-    return inner.number("share", None, 0, MAX_SHARE)
+    return inner.number("share", None, 0, MAX_SHARE), inner.number("margin", None, 0, MAX_MARGIN)
 
 
 def _read_hedge(section: Section) -> int | None:

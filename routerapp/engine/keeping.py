@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from routerapp.engine.bucketing import rendezvous, u
+from routerapp.engine.critical import is_critical
 from routerapp.engine.extras import Extras, Sticky
 from routerapp.engine.strategies.ranking import Moment, Option, Ranking, certain
 from routerapp.engine.types import LastServed, Live, RequestFacts, TraceStep
@@ -26,7 +27,7 @@ def keep_or_explore(ranking: Ranking, extras: Extras, moment: Moment, live: Live
             return _certainly(ranking, kept)
         if sticky.first == "hash":
             ranking = _certainly(ranking, _by_hash(ranking.options, unit))
-    return explored(ranking, extras.explore_share or 0.0, moment)
+    return explored(ranking, extras.explore_share or 0.0, moment, extras.explore_margin)
 
 
 def sticky_step(sticky: Sticky, first: str, facts: RequestFacts, live: Live, now_ms: int) -> TraceStep:
@@ -59,27 +60,61 @@ def last_served(sticky: Sticky, live: Live, now_ms: int) -> LastServed | None:
     return last
 
 
-def explored(ranking: Ranking, share: float, moment: Moment) -> Ranking:
-    """With this share the first changes places with one of the other n − 1, drawn evenly.
+def explored(ranking: Ranking, share: float, moment: Moment, margin: float | None = None) -> Ranking:
+    """With this share the first changes places with another that may be tried, drawn evenly; never for a prompt marked critical.
 
-    The draw is independent of the strategy's own, so with p_i the strategy's probability of i being first, exactly
-    p'_i = (1 − share)·p_i + share·(1 − p_i)/(n − 1), which sums to 1.
+    The draw is independent of the strategy's own. With p_i the strategy's probability of i being first, T those that may be tried and
+    n_f how many of T are not f, exactly p'_i = p_i · (1 − share·[n_i > 0]) + [i ∈ T] · share · Σ_{f ≠ i} p_f / n_f, which sums to 1.
     """
     options = ranking.options
-    others = len(options) - 1
-    if not share or others < 1:
+    if not share or len(options) < 2:
         return ranking
-    for option in options:
-        option.probability = (1.0 - share) * option.probability + share * (1.0 - option.probability) / others
+    if is_critical(moment.facts):
+        step = TraceStep("strategy", options[0].slug, Verdict.NOT_EXPLORED_CRITICAL)
+        return replace(ranking, trace=(*ranking.trace, step))
+    tried = options if margin is None else _within(options, margin, moment)
+    others = [option for option in tried if option is not options[0]]
+    _spread(options, tried, share)
     kind = "exact" if ranking.probability_kind == "deterministic" else ranking.probability_kind
-    if u(moment.seed, "explore_share", moment.rule_id, "") >= share:
+    if not others or u(moment.seed, "explore_share", moment.rule_id, "") >= share:
         return replace(ranking, probability_kind=kind)
-    tried = min(
-        options[1:], key=lambda option: (u(moment.seed, "explore_which", moment.rule_id, option.slug), option.slug)
-    )
-    step = TraceStep("strategy", tried.slug, Verdict.EXPLORED, {"instead_of": options[0].slug, "share": share})
-    rest = [option for option in options if option is not tried]
-    return Ranking([tried, *rest], kind, trace=(*ranking.trace, step), is_reordered=True)
+    chosen = min(others, key=lambda option: (u(moment.seed, "explore_which", moment.rule_id, option.slug), option.slug))
+    because: dict[str, object] = {"instead_of": options[0].slug, "share": share}
+    if margin is not None:
+        because["margin"] = margin
+    step = TraceStep("strategy", chosen.slug, Verdict.EXPLORED, because)
+    rest = [option for option in options if option is not chosen]
+    return Ranking([chosen, *rest], kind, trace=(*ranking.trace, step), is_reordered=True)
+
+
+def _spread(options: list[Option], tried: list[Option], share: float) -> None:
+    if len(tried) == len(options):
+        others = len(options) - 1
+        for option in options:
+            option.probability = (1.0 - share) * option.probability + share * (1.0 - option.probability) / others
+        return
+    slugs = {option.slug for option in tried}
+    rivals = {option.slug: len(slugs) - (option.slug in slugs) for option in options}
+    before = {option.slug: option.probability for option in options}
+    given = {slug: share * chance / rivals[slug] if rivals[slug] else 0.0 for slug, chance in before.items()}
+    total = sum(given.values())
+    for option in options:
+        slug = option.slug
+        kept = before[slug] * (1.0 - share) if rivals[slug] else before[slug]
+        option.probability = kept + (max(0.0, total - given[slug]) if slug in slugs else 0.0)
+
+
+def _within(options: list[Option], margin: float, moment: Moment) -> list[Option]:
+    """Those whose quality, as predicted for this prompt, else as the catalogue says, is at most so much below the best's."""
+    known = moment.predictions.models if moment.predictions is not None else {}
+    quality: dict[str, float] = {}
+    for option in options:
+        found = known.get(option.model.slug)
+        worth = option.quality if found is None else found.quality
+        if worth is not None:
+            quality[option.slug] = worth
+    floor = max(quality.values(), default=0.0) - margin
+    return [option for option in options if option.slug in quality and quality[option.slug] >= floor]
 
 
 def _find(ranking: Ranking, slug: str) -> Option | None:

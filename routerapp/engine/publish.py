@@ -16,7 +16,7 @@ from routerapp.engine.references import Reference, parse_target
 from routerapp.engine.routes import MAX_DEPTH
 from routerapp.engine.strategies.cascade import Cascade
 from routerapp.engine.strategies.consistent_hash import ConsistentHash
-from routerapp.engine.strategies.contextual import Contextual
+from routerapp.engine.strategies.ranking import NamesTargets
 from routerapp.engine.strategies.shares import share_of
 from routerapp.engine.types import DeploymentFacts
 from routerapp.engine.uses import Use
@@ -132,7 +132,7 @@ def _has_ceiling(constraints: Constraints) -> bool:
 
 def _check_strategy(use: Use, pool: list[DeploymentFacts], path: str, config: Config) -> Iterator[Problem]:
     parameters = use.strategy_parameters
-    if isinstance(parameters, Contextual):
+    if isinstance(parameters, NamesTargets):
         yield from _check_targets(parameters, pool, path)
     elif isinstance(parameters, Cascade):
         yield from _check_judges(parameters, use, path, config)
@@ -163,13 +163,11 @@ def _check_hedge(use: Use, pool: list[DeploymentFacts], path: str, config: Confi
         yield Problem(f"{path}.hedge", "hedge_alone", words)
 
 
-def _check_targets(parameters: Contextual, pool: list[DeploymentFacts], path: str) -> Iterator[Problem]:
-    lists = {f"targets.{task}": references for task, references in parameters.targets.items()}
-    for key, references in {**lists, "fallback": parameters.fallback}.items():
-        for index, reference in enumerate(references):
-            if not any(covers(reference, deployment) for deployment in pool):
-                words = f"{reference} names no member of this pool, so it would never be chosen."
-                yield Problem(f"{path}.{key}[{index}]", "target_outside_pool", words)
+def _check_targets(parameters: NamesTargets, pool: list[DeploymentFacts], path: str) -> Iterator[Problem]:
+    for key, reference in parameters.named().items():
+        if not any(covers(reference, deployment) for deployment in pool):
+            words = f"{reference} names no member of this pool, so it would never be chosen."
+            yield Problem(f"{path}.{key}", "target_outside_pool", words)
 
 
 def _check_judges(parameters: Cascade, use: Use, path: str, config: Config) -> Iterator[Problem]:

@@ -18,7 +18,6 @@ from routerapp.engine.types import PlanLimits
 
 KEYS = ("pool", "reject", "strategy", "fallbacks", "constraints", "retries", "timeouts", "parameters", *EXTRA_KEYS)
 ARM_KEYS = ("name", "weight", "use")
-PLANNED_KINDS = ("semantic", "threshold", "learned", "bandit")
 OWN_FIELDS = ("model", "messages", "stream", "tools")
 MAX_ARMS = 20
 SPLIT_BY = ("unit", "tenant", "request")
@@ -141,8 +140,6 @@ def _refuse_extras(section: Section, extras: Extras) -> None:
 
 def _unknown_kind(kind: Any) -> str:
     available = f"Available: {', '.join(AVAILABLE_KINDS)}."
-    if kind in PLANNED_KINDS:
-        return f"The strategy {kind!r} comes with the learning release. {available}"
     word = kind if isinstance(kind, str) else ""
     return f"There is no strategy {word[:64]!r}.{suggestion(word, AVAILABLE_KINDS)} {available}"
 

@@ -42,7 +42,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """kind: weights, references, targets, number, choice, ranges, arms or text."""
+    """kind: weights, references, reference, targets, number, flag, choice, ranges, arms, routes, target, solved or text."""
 
     name: str
     kind: str
@@ -135,6 +135,10 @@ _COLD_START = (
     Parameter("explore_share", "number", "Share of requests that try deployments with too few samples", 0.1),
 )
 
+_MIN_FAMILIARITY = Parameter(
+    "min_familiarity", "number", "How much a prompt must be like those of training to go by predictions, 0 to 1", 0.1
+)
+
 STRATEGIES = (
     Strategy("ordered", "In the order the pool is written"),
     Strategy("round_robin", "In turn, by weight (smooth weighted round robin)", (_WEIGHTS,)),
@@ -212,6 +216,69 @@ STRATEGIES = (
             ),
             Parameter("most_steps", "number", "How many models are asked at most", 3),
         ),
+    ),
+    Strategy(
+        "semantic",
+        "By the route whose examples are nearest in meaning",
+        (
+            Parameter("routes", "routes", "name, targets, examples and threshold of each route", is_required=True),
+            Parameter("fallback", "references", "References where no route is near enough", ()),
+        ),
+    ),
+    Strategy(
+        "threshold",
+        "The weak model where it is predicted to be good enough, else the strong one",
+        (
+            Parameter("strong", "reference", "The model that is good enough for anything", is_required=True),
+            Parameter("weak", "reference", "The cheaper model", is_required=True),
+            Parameter("threshold", "number", "Least predicted quality for the weak model", 0.7),
+            Parameter(
+                "on",
+                "choice",
+                "What is held against it: the weak model's quality, or the share it reaches of the strong one's",
+                "weak",
+                ("weak", "relative"),
+            ),
+            _MIN_FAMILIARITY,
+            Parameter(
+                "target", "target", "A wish in plain units, solved on recent traffic", choices=("max_share_dear",)
+            ),
+            Parameter(
+                "solved", "solved", "The threshold found for the wish; goes before `threshold`", choices=("threshold",)
+            ),
+        ),
+    ),
+    Strategy(
+        "learned",
+        "By predicted quality less what the request costs; leaves the default only for a sure gain",
+        (
+            Parameter(
+                "default", "reference", "The model that is kept unless another is clearly better", is_required=True
+            ),
+            Parameter("cost_quality", "number", "0: quality only; 1: the cheapest that is about as good", 0.0),
+            Parameter("margin", "number", "Gain that another model must exceed", 0.02),
+            Parameter("max_loss", "number", "Predicted quality that a cheaper model may be below the default's", 0.05),
+            _MIN_FAMILIARITY,
+            Parameter("cautious", "flag", "The gain must exceed its own standard error too", False),
+            Parameter(
+                "target",
+                "target",
+                "A wish in plain units, solved on recent traffic",
+                choices=("equal", "share_of_best", "max_share_dear", "max_usd_per_1000"),
+            ),
+            Parameter("solved", "solved", "λ found for the wish; goes before `cost_quality`", choices=("lambda",)),
+        ),
+    ),
+    Strategy(
+        "bandit",
+        "By a draw from what is known of each model's success at the task (Thompson sampling)",
+        (
+            Parameter(
+                "explore_below_answers", "number", "Fewer graded answers than this count as too few to judge", 20
+            ),
+            Parameter("explore_share", "number", "Share of requests that try models with too few graded answers", 0.05),
+        ),
+        "numeric",
     ),
     Strategy(
         "split",

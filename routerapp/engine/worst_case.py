@@ -79,6 +79,8 @@ def most_tokens(need: Need, evidence: Evidence) -> tuple[int, int]:
     if need.max_tokens is not None:
         return read, need.max_tokens
     expected = ceil(max(evidence.expected_output_tokens.values(), default=0.0))
+    if need.predicted:
+        expected = max(expected, *(ceil(one.output_tokens or 0.0) for one in need.predicted.values()))
     return read, max(EXPECTED_TIMES * max(expected, DEFAULT_OUTPUT_TOKENS), LEAST_CAP_TOKENS)
 
 

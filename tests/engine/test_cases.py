@@ -34,7 +34,8 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         inputs = replace(inputs, observations=seen)
     config = parse_config({"schema": 1, **case["config"]})
     live = msgspec.convert(case["live"], Live)
-    decision, effects = decide(policy, config, Evidence(), inputs, live, case["seed"], case["now_ms"])
+    evidence = msgspec.convert(case.get("evidence", {}), Evidence)
+    decision, effects = decide(policy, config, evidence, inputs, live, case["seed"], case["now_ms"])
     assert msgspec.json.decode(canonical_bytes(decision), type=Decision) == decision
     return {
         "outcome": decision.outcome,

@@ -30,6 +30,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "capability": {"weights": {"accuracy": 2, "code": 1}},
     "contextual": {"targets": {"code": ["model:m1"]}, "min_confidence": 0.5, "fallback": ["deployment:d2"]},
     "cascade": {"accept_if": [{"check": "complete"}, {"check": "min_characters", "value": 2}]},
+    "learned": {"default": "model:m0", "cost_quality": 0.6, "cautious": True},
+    "threshold": {"strong": "model:m0", "weak": "model:m1"},
+    "semantic": {"routes": [{"name": "r", "targets": ["model:m2"], "examples": ["x"]}], "fallback": ["model:m1"]},
     "balanced": {"weights": {"quality": 3, "cost": 2, "latency": 2, "reliability": 1}},
 }
 ARMS = [

@@ -79,6 +79,8 @@ def rank_balanced(options: list[Option], parameters: Balanced, moment: Moment) -
         success = option.live.success_ewma
         if quality is None or cost_nusd is None or ttft_ms is None or success is None:
             option.detail = _ASSUMED[quality is None, cost_nusd is None, ttft_ms is None, success is None]
+        if option.is_quality_learned:
+            option.detail = {**option.detail, "learned": ["quality"]}
         quality_term = quality_weight * (UNKNOWN_QUALITY if quality is None else quality)
         cost_term = 0.0 if cost_nusd is None else cost_weight * place_cost(cost_nusd)
         latency_term = latency_weight * (UNKNOWN_LATENCY if ttft_ms is None else place_latency(ttft_ms))

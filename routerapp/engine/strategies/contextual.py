@@ -20,6 +20,14 @@ class Contextual:
     min_confidence: float = 0.0
     fallback: tuple[Reference, ...] = ()
 
+    def named(self) -> dict[str, Reference]:
+        lists = {f"targets.{task}": references for task, references in self.targets.items()}
+        return {
+            f"{key}[{index}]": reference
+            for key, references in {**lists, "fallback": self.fallback}.items()
+            for index, reference in enumerate(references)
+        }
+
 
 def rank_contextual(options: list[Option], parameters: Contextual, moment: Moment) -> Ranking:
     """Members of the pool by the first reference that names them: the task's targets, then the fallback, then the rest by slug."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from routerapp.engine.references import Reference
 from routerapp.engine.section import Section
 from routerapp.engine.types import (
     DeploymentFacts,
     Effect,
+    Evidence,
     Features,
     LanguageModelFacts,
     LiveDeployment,
+    Predictions,
     RequestFacts,
     TraceStep,
 )
@@ -24,7 +27,8 @@ from routerapp.engine.verdicts import Verdict
 class Option(msgspec.Struct, gc=False):
     """One eligible deployment while it is being ranked; position is its place in the pool as written.
 
-    A struct, not a dataclass: fifty of them are made for each decision. The strategy fills in the last five fields.
+    A struct, not a dataclass: fifty of them are made for each decision. The strategy fills in the fields from verdict to probability.
+    is_quality_learned: nobody scored the model on what quality is read from; it is what outcomes taught.
     """
 
     slug: str
@@ -42,6 +46,10 @@ class Option(msgspec.Struct, gc=False):
     score: float | None = None
     terms: Mapping[str, float] = {}
     probability: float = 0.0
+    is_quality_learned: bool = False
+
+
+NO_EVIDENCE = Evidence()
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +61,8 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     features: Features
     facts: RequestFacts
     round_robin: Mapping[str, Mapping[str, int]]
+    predictions: Predictions | None = None
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,15 @@ class Ranking:
     is_reordered: bool = False
     accept_if: tuple[Mapping[str, Any], ...] = ()
     escalations: int = 0
+
+
+@runtime_checkable
+class NamesTargets(Protocol):
+    """Parameters that name members of the pool."""
+
+    def named(self) -> Mapping[str, Reference]:
+        """Place within the strategy's document -> reference."""
+        ...
 
 
 Rank = Callable[[list[Option], Any, Moment], Ranking]
