@@ -47,21 +47,46 @@ def record_config_revision(reason: str) -> str:
 
 @transaction.atomic
 def record_evidence_revision(
-    token_correction: Mapping[str, float], expected_output_tokens: Mapping[str, float]
+    token_correction: Mapping[str, float] | None = None,
+    expected_output_tokens: Mapping[str, float] | None = None,
+    *,
+    predictor: str | None = None,
+    bandit: Mapping[str, tuple[float, float]] | None = None,
+    capabilities: Mapping[str, float] | None = None,
 ) -> str | None:
-    """Makes these numbers the live evidence; None when they are what is live already."""
-    document = {
-        "schema": EVIDENCE_SCHEMA,
-        "token_correction": dict(token_correction),
-        "expected_output_tokens": dict(expected_output_tokens),
-    }
-    sha = content_address(document)
+    """Makes these numbers the live evidence, what is not given staying as it is; None when they are what is live already."""
     state, _ = InstallationState.objects.select_for_update().get_or_create(id=1)
+    given = {
+        "token_correction": token_correction,
+        "expected_output_tokens": expected_output_tokens,
+        "predictor": predictor,
+        "bandit": bandit,
+        "capabilities": capabilities,
+    }
+    document = _evidence_document(load_evidence_document(state.evidence_id) if state.evidence_id else {}, given)
+    sha = content_address(document)
     if state.evidence_id == sha:
         return None
     EvidenceRevision.objects.get_or_create(sha256=sha, defaults={"document": zlib.compress(canonical_bytes(document))})
     InstallationState.objects.filter(id=state.id).update(evidence_id=sha, serial=F("serial") + 1)
     return sha
+
+
+def _evidence_document(live: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is empty and was not always there is left out: evidence of before learned routing keeps its address."""
+    merged = {name: live.get(name) if value is None else value for name, value in given.items()}
+    document = {
+        "schema": EVIDENCE_SCHEMA,
+        "token_correction": dict(merged["token_correction"] or {}),
+        "expected_output_tokens": dict(merged["expected_output_tokens"] or {}),
+    }
+    if merged["predictor"]:
+        document["predictor"] = merged["predictor"]
+    if merged["bandit"]:
+        document["bandit"] = {key: list(pair) for key, pair in merged["bandit"].items()}
+    if merged["capabilities"]:
+        document["capabilities"] = dict(merged["capabilities"])
+    return document
 
 
 @lru_cache(maxsize=32)
@@ -91,6 +116,9 @@ def parse_evidence(document: Mapping[str, Any], sha: str) -> Evidence:
         revision=sha,
         token_correction=document["token_correction"],
         expected_output_tokens=document["expected_output_tokens"],
+        predictor=document.get("predictor", ""),
+        bandit={key: (pair[0], pair[1]) for key, pair in document.get("bandit", {}).items()},
+        capabilities=document.get("capabilities", {}),
     )
 
 
