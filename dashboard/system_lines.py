@@ -115,6 +115,12 @@ def unrecorded(state: SystemState) -> int:
     return sum(int(worker.state.get("unrecorded") or 0) for worker in state.of_role(GATEWAY))
 
 
+def predictor_problems(state: SystemState) -> list[str]:
+    """What gateway processes say of a predictor they cannot use, each problem once."""
+    said = (worker.state.get("predictor") or {} for worker in state.of_role(GATEWAY) if worker.is_fresh)
+    return sorted({str(one["problem"]) for one in said if isinstance(one, Mapping) and one.get("problem")})
+
+
 @dataclass(frozen=True, slots=True)
 class SharedLine:
     """How one gateway process shares limits and live state. tone: warn while it goes on alone."""

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.conf import settings
+
 from routerapp.providers.clock import SystemClock
 from routerapp.providers.simulated import SimulatedTransport
+from routerapp.serving.predicting import NOTHING_PREDICTED, open_predicting
 from routerapp.serving.runtime import Runtime
 from routerapp.store.journal import Journal
 from routerapp.store.live import LiveState
@@ -22,7 +25,8 @@ def offline_runtime() -> Iterator[Runtime]:
     with tempfile.TemporaryDirectory(prefix="signalbox-") as folder:
         journal = Journal(Path(folder), reserve_bytes=1)
         runtime = Runtime(clock=clock, live=LiveState(), journal=journal, transport=SimulatedTransport(clock))
-        runtime.swap(load_snapshot())
+        snapshot = load_snapshot()
+        runtime.swap(snapshot, open_predicting(snapshot, settings.DATA_DIR, NOTHING_PREDICTED))
         try:
             yield runtime
         finally:

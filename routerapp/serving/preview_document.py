@@ -39,7 +39,7 @@ def preview_prompts(
     live = runtime.live.view(now_ms)
     decisions = []
     for chat in chats:
-        inputs = read_chat(runtime, snapshot, chat, ANYBODY)
+        inputs = read_chat(runtime, snapshot, chat, ANYBODY, policy)
         decisions.append(_decide(policy, config, snapshot.evidence, inputs, live, now_ms))
     return decisions
 

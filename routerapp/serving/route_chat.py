@@ -11,10 +11,12 @@ from typing import Any
 
 from routerapp.engine.chat import Chat
 from routerapp.engine.content import Content, read_content
+from routerapp.engine.critical import CRITICAL
 from routerapp.engine.decide import decide
 from routerapp.engine.features import extract_features, longest_input
 from routerapp.engine.money import price_at
 from routerapp.engine.names import Resolution, UnknownModel, resolve_name
+from routerapp.engine.policy import Policy
 from routerapp.engine.replay import live_slice
 from routerapp.engine.types import CallerFacts, Decision, Effect, Features, Inputs, Live, Price, RequestFacts
 from routerapp.serving.runtime import METADATA_STORED, Runtime
@@ -61,7 +63,7 @@ def prepare(runtime: Runtime, chat: Chat, caller: CallerFacts) -> Prepared:
     snapshot = runtime.snapshot
     now_ms = runtime.clock.now_ms()
     resolution = resolve(snapshot, chat, caller)
-    inputs = read_chat(runtime, snapshot, chat, caller)
+    inputs = read_chat(runtime, snapshot, chat, caller, resolution.policy)
     live = runtime.live.view(
         now_ms,
         budget_left_nusd=runtime.limits.spend_left(snapshot.config.subjects_of(caller, inputs.facts.user), now_ms),
@@ -83,8 +85,10 @@ def resolve(snapshot: Snapshot, chat: Chat, caller: CallerFacts) -> Resolution:
         raise Refused(404, "model_not_found", str(error), param="model") from None
 
 
-def read_chat(runtime: Runtime, snapshot: Snapshot, chat: Chat, caller: CallerFacts) -> Inputs:
-    """Features, facts and observations of one chat: all that a decision may know of it, and no content."""
+def read_chat(
+    runtime: Runtime, snapshot: Snapshot, chat: Chat, caller: CallerFacts, policy: Policy | None = None
+) -> Inputs:
+    """Features, facts and observations of one chat, and what is predicted of it if the policy asks: all that a decision may know."""
     content = read_content(chat)
     features = extract_features(chat, content, runtime.classifier)
     facts = _facts(snapshot.settings, chat, content, caller, features)
@@ -97,6 +101,7 @@ def read_chat(runtime: Runtime, snapshot: Snapshot, chat: Chat, caller: CallerFa
         only=chat.extras.models,
         fallbacks=chat.extras.fallbacks,
         objective=chat.extras.objective,
+        predictions=runtime.predicting.of(policy, chat, content),
     )
 
 
@@ -111,7 +116,7 @@ def _facts(
         key=caller.slug,
         team=caller.team or None,
         tags=extras.tags,
-        metadata=_kept(extras.metadata, settings.get("metadata_allow", METADATA_STORED)),
+        metadata=_kept_metadata(extras.metadata, settings),
         headers=_kept(chat.headers, settings.get("header_allow", ())),
         stream=chat.is_streaming,
         max_tokens=chat.max_tokens,
@@ -123,6 +128,14 @@ def _facts(
         endpoint=chat.endpoint,
         longest_input_tokens=longest_input(chat) if chat.endpoint == "embeddings" else None,
     )
+
+
+def _kept_metadata(values: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, str]:
+    """Whether a prompt is critical is always kept: without it a decision could not be made again."""
+    kept = _kept(values, settings.get("metadata_allow", METADATA_STORED))
+    if values and CRITICAL in values:
+        kept[CRITICAL] = values[CRITICAL]
+    return kept
 
 
 def _kept(values: Mapping[str, str], allowed: Any) -> dict[str, str]:

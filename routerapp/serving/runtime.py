@@ -23,6 +23,7 @@ from routerapp.providers.clock import Clock
 from routerapp.providers.registry import ADAPTERS
 from routerapp.serving.attempts import Attempts
 from routerapp.serving.metrics import Metrics
+from routerapp.serving.predicting import NOTHING_PREDICTED, Predicting
 from routerapp.serving.recent import RecentRequests
 from routerapp.serving.served import database_unavailable
 from routerapp.serving.siblings import Siblings
@@ -61,6 +62,7 @@ class NotReady(Exception):
 class Runtime:
     """random_bits(n) gives n random bits. reload asks the database for a newer snapshot; None serves what is here for ever.
 
+    predicting: what speaks of a prompt before its decision; changed with the snapshot.
     known_keys: digest of a presented key, under a secret of this process, to what the snapshot has of it. tracer: None where spans go
     nowhere. metrics_token: what a scraper may show instead of an API key.
     place, siblings: where a supervisor has started this process beside others. is_draining: it takes no more connections, but answers
@@ -92,6 +94,7 @@ class Runtime:
     classifier: TaskClassifier = field(default_factory=TaskClassifier)
     known_keys: dict[bytes, KeyEntry] = field(default_factory=dict, repr=False)
     attempts: Attempts = field(init=False)
+    predicting: Predicting = NOTHING_PREDICTED
     _snapshot: Snapshot | None = None
     _targets: dict[str, Target] = field(default_factory=dict)
     _refresh: asyncio.Task[None] | None = None
@@ -141,6 +144,7 @@ class Runtime:
             "answer_cache_entries": len(self.answer_cache),
             "deployments": self.live.report(self.clock.now_ms()),
             "callers": self._caller_report(),
+            "predictor": {"sha256": self.predicting.predictor, "problem": self.predicting.problem},
         } | ({"shared": self.shared.report()} if self.shared is not None else {})
 
     def _caller_report(self) -> dict[str, dict[str, int]]:
@@ -161,8 +165,8 @@ class Runtime:
                 total += 0 if file.name == RESERVE_NAME else file.stat().st_size
         return total
 
-    def swap(self, snapshot: Snapshot) -> None:
-        """Serve from this snapshot from now on; requests that are running keep the one they started with."""
+    def swap(self, snapshot: Snapshot, predicting: Predicting = NOTHING_PREDICTED) -> None:
+        """Serve from this snapshot, and what speaks under it, from now on; requests that are running keep those they started with."""
         previous = self._snapshot
         words = snapshot.config.task_words
         if previous is None or previous.config.task_words != words:
@@ -170,6 +174,7 @@ class Runtime:
         self._targets = {}
         self.known_keys = {}
         self._snapshot = snapshot
+        self.predicting = predicting
         deployments = snapshot.config.deployments
         self.live.set_deployment_limits(
             {slug: deployment.requests_per_minute for slug, deployment in deployments.items()},

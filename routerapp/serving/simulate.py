@@ -57,7 +57,7 @@ def simulate(
     """
     snapshot, now_ms = runtime.snapshot, runtime.clock.now_ms()
     resolution = resolve(snapshot, chat, caller) if not on else Resolution(policy=_unpublished(on), pinned=None)
-    inputs = read_chat(runtime, snapshot, chat, caller)
+    inputs = read_chat(runtime, snapshot, chat, caller, resolution.policy)
     if resolution.policy is not None:
         inputs = _with_observations(inputs, chat, resolution.policy)
     live = runtime.live.view(

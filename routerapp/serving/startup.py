@@ -23,6 +23,7 @@ from routerapp.providers.egress import EgressGuard
 from routerapp.providers.presets import presets
 from routerapp.providers.simulated import SimulatedTransport
 from routerapp.serving.meeting import meet_siblings
+from routerapp.serving.predicting import Predicting, open_predicting
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.spend_together import keep_spend_together
 from routerapp.serving.spool_watch import watch_spool
@@ -42,6 +43,7 @@ POLL_SECONDS = 0.4
 REPORT_SECONDS = 1.0
 THREADS, THREADS_MEET_SECONDS = 2, 2.0
 SAVE_LAST_GOOD_SECONDS = 60.0
+PREDICTOR_SECONDS = 60.0
 MAX_LAST_GOOD_AGE_SECONDS = 24 * 3600
 SPOOL_FOLDER = "spool"
 
@@ -103,6 +105,7 @@ class SnapshotKeeper:
         self._last_good = last_good
         self._identity = identity or {}
         self._saved_at = float("-inf")
+        self._looked_at = float("-inf")
         self._turn = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="database")
         self._poller: asyncio.Task[None] | None = None
@@ -140,11 +143,27 @@ class SnapshotKeeper:
         if newer is not None or runtime.has_snapshot:
             await self._restore_spend((newer or runtime.snapshot).config)
         if newer is not None and (not runtime.has_snapshot or newer.serial != runtime.snapshot.serial):
-            runtime.swap(newer)
+            runtime.swap(newer, await self._predicting(newer))
             self._saved_at = float("-inf")
+        elif runtime.has_snapshot and runtime.predicting.problem:
+            await self._look_again_for_predictor()
         if runtime.has_snapshot and runtime.clock.monotonic() - self._saved_at > SAVE_LAST_GOOD_SECONDS:
             self._saved_at = runtime.clock.monotonic()
             await self.in_thread(self._save, runtime.snapshot, runtime.clock.now_ms())
+
+    async def _predicting(self, snapshot: Snapshot) -> Predicting:
+        """What will speak under this snapshot; opened in the thread, so that both change at once."""
+        self._looked_at = self._runtime.clock.monotonic()
+        return await self.in_thread(open_predicting, snapshot, self._last_good.parent, self._runtime.predicting)
+
+    async def _look_again_for_predictor(self) -> None:
+        """A predictor that was missing may be there by now."""
+        runtime = self._runtime
+        if runtime.clock.monotonic() - self._looked_at >= PREDICTOR_SECONDS:
+            snapshot = runtime.snapshot
+            predicting = await self._predicting(snapshot)
+            if runtime.snapshot is snapshot:
+                runtime.predicting = predicting
 
     async def stop(self) -> None:
         if self._poller is not None:
@@ -217,7 +236,7 @@ class SnapshotKeeper:
         except NoLastGood as error:
             log.error("%s", error)
             return
-        runtime.swap(snapshot)
+        runtime.swap(snapshot, open_predicting(snapshot, self._last_good.parent, runtime.predicting))
         runtime.confirmed_at = runtime.clock.monotonic()
 
     def _save(self, snapshot: Snapshot, now_ms: int) -> None:

@@ -24,6 +24,8 @@ from routerapp.engine.types import (
     LastServed,
     Live,
     LiveDeployment,
+    ModelPrediction,
+    Predictions,
     RequestFacts,
 )
 from routerapp.models import DecisionInputs, DecisionTrace
@@ -123,7 +125,15 @@ def exact_inputs(document: Mapping[str, Any]) -> Inputs:
         only=tuple(document["only"]),
         fallbacks=tuple(document["fallbacks"]),
         objective=document.get("objective", {}),
+        predictions=_exact_predictions(document.get("predictions")),
     )
+
+
+def _exact_predictions(document: Mapping[str, Any] | None) -> Predictions | None:
+    if document is None:
+        return None
+    models = {slug: ModelPrediction(**values) for slug, values in document["models"].items()}
+    return Predictions(**{**document, "models": models})
 
 
 def exact_live(document: Mapping[str, Any]) -> Live:

@@ -9,7 +9,16 @@ from routerapp.engine.conditions import leaf_id
 from routerapp.engine.decide import decide
 from routerapp.engine.names import resolve_name
 from routerapp.engine.replay import live_slice
-from routerapp.engine.types import CallerFacts, Features, Inputs, Live, LiveDeployment, RequestFacts
+from routerapp.engine.types import (
+    CallerFacts,
+    Features,
+    Inputs,
+    Live,
+    LiveDeployment,
+    ModelPrediction,
+    Predictions,
+    RequestFacts,
+)
 from routerapp.models import ConfigRevision, DecisionInputs, DecisionTrace
 from routerapp.store.facts import recorded_documents
 from routerapp.store.records import Begin, encode_record
@@ -51,11 +60,11 @@ def policy():
     return a_policy(a_document("support", rules=RULES), is_default=True)
 
 
-def record(request_id="r1", model="auto", **features):
+def record(request_id="r1", model="auto", predictions=None, **features):
     """Decides as serving does and writes what the drainer would."""
     snapshot = a_snapshot()
     observed = {leaf_id("text", "matches", "(?i)spam"): features.pop("spam", False)}
-    inputs = Inputs(Features(**features), RequestFacts(model=model), observed)
+    inputs = Inputs(Features(**features), RequestFacts(model=model), observed, predictions=predictions)
     fast = LiveDeployment(in_flight=2, ttft_ewma_ms=420, ttft_samples=30, success_ewma=1, success_samples=30)
     live = Live({"small": fast, "large": LiveDeployment()}, {"support/turns": {"small": 1, "large": -1}})
     resolution = resolve_name(model, snapshot.config, CallerFacts("ci"), RouterExtras())
@@ -149,3 +158,43 @@ def test_a_draft_is_not_kept(policy):
 
     assert code_of(replay_request("r1")) == "version_gone"
     assert ConfigRevision.objects.count() == 1
+
+
+LEARNED = {
+    "id": "learned",
+    "name": "learned",
+    "when": {"field": "turns", "op": "eq", "value": 2},
+    "use": {
+        "pool": ["all"],
+        "strategy": {"kind": "learned", "default": "deployment:large", "cost_quality": 0.5, "cautious": True},
+        "explore": {"share": 0.2, "margin": 0.5},
+    },
+}
+
+
+@pytest.mark.parametrize("quality", [1, 0.8125, 0])
+def test_predictions_replay_to_the_byte_whole_numbers_too(quality):
+    a_deployment(slug="small", language_model=a_language_model(slug="small-model"))
+    a_deployment(slug="large", language_model=a_language_model(slug="large-model"))
+    a_policy(a_document("support", rules=[LEARNED]), is_default=True)
+    models = {
+        "small-model": ModelPrediction(quality, 0, 120),
+        "large-model": ModelPrediction(0.5, 0.02, None),
+    }
+    predictions = Predictions("5b1e", models, 1, 0.5, {"math": 1}, 3, {"small-model": 1}, {"billing#1": 0.25})
+    decision = record(turns=2, predictions=predictions)
+
+    result = replay_request("r1")
+    assert result.same
+    assert decision.rule == "learned"
+    assert b'"familiarity":1' in result.recorded
+
+
+def test_requests_recorded_before_predictions_replay(policy):
+    record(task="code")
+    row = DecisionInputs.objects.get(request_id="r1")
+    document = msgspec.json.decode(zlib.decompress(row.document))
+    del document["inputs"]["predictions"]
+    DecisionInputs.objects.update(document=zlib.compress(canonical_bytes(document)))
+
+    assert replay_request("r1").same

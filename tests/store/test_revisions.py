@@ -198,3 +198,19 @@ def test_pruning_keeps_what_is_live_what_a_request_refers_to_and_what_is_young()
     assert prune_revisions(timezone.now()) == 2
     assert set(ConfigRevision.objects.values_list("sha256", flat=True)) == {shas[0], shas[2], shas[3]}
     assert [revision.sha256 for revision in EvidenceRevision.objects.all()] == [evidence[1]]
+
+
+def test_evidence_without_what_was_learned_keeps_its_address_and_parts_outlast_each_other():
+    plain = record_evidence_revision({"gpt": 1.1}, {"*|*": 200.0})
+    assert plain == content_address(
+        {"schema": 1, "token_correction": {"gpt": 1.1}, "expected_output_tokens": {"*|*": 200.0}}
+    )
+
+    record_evidence_revision(predictor="5b1e", bandit={"math|gpt": (3.0, 1.0)}, capabilities={"gpt|law": 0.75})
+    sha = record_evidence_revision({"gpt": 1.2}, {"*|*": 200.0})
+    found = load_evidence(sha)
+    assert (found.predictor, found.bandit, found.capabilities) == ("5b1e", {"math|gpt": (3.0, 1.0)}, {"gpt|law": 0.75})
+    assert found.token_correction == {"gpt": 1.2}
+
+    record_evidence_revision(predictor="", bandit={}, capabilities={})
+    assert record_evidence_revision({"gpt": 1.1}, {"*|*": 200.0}) == plain
