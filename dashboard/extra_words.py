@@ -29,8 +29,11 @@ def extra_words(name: str, value: Any) -> str:
         how = ", new ones by the strategy" if inside.get("first") == "strategy" else ""
         return f"keeps {who} where it was for {_span(inside.get('ttl_seconds', DEFAULT_STICKY_SECONDS))}{how}"
     if name == "explore":
-        share = inside.get("share")
-        return f"explores with {share * 100:g} %" if isinstance(share, int | float) else f"explores with {share}"
+        share, margin = inside.get("share"), inside.get("margin")
+        near = "" if margin is None else f" within {margin} of the best"
+        return (
+            f"explores with {share * 100:g} %" if isinstance(share, int | float) else f"explores with {share}"
+        ) + near
     if name == "hedge":
         return f"asks a second one after {inside.get('after_ms')} ms"
     if name == "cache":

@@ -9,12 +9,22 @@ from typing import Any
 from dashboard.catalogue_options import CatalogueOptions
 from dashboard.check_lines import CheckLines
 from dashboard.form_inputs import Input, RangeRows, ReferenceList, WeightRows
+from dashboard.learned_inputs import WishForm, flag_input, reference_input, solved_input, wish_form
 from dashboard.nested_fields import Fields
+from dashboard.route_rows import RouteRows
 from routerapp.engine.task_words import TASKS
 from routerapp.engine.vocabulary import STRATEGIES, STRATEGY_BY_KIND, Parameter
 
 SCALE_WORDS = {"cost_usd": "Cost, USD", "ttft_ms": "First token, ms"}
 MAX_ROWS = 60
+LABELS = {
+    "cost_quality": "Cost or quality, 0 to 1",
+    "max_loss": "Quality it may cost",
+    "min_familiarity": "Least familiarity",
+    "default": "Default model",
+    "strong": "Strong model",
+    "weak": "Weak model",
+}
 
 
 @dataclass(slots=True)
@@ -74,6 +84,8 @@ class StrategyForm:
     ranges: dict[str, RangeRows] = field(default_factory=dict)
     references: dict[str, ReferenceList] = field(default_factory=dict)
     targets: dict[str, TargetRows] = field(default_factory=dict)
+    routes: dict[str, RouteRows] = field(default_factory=dict)
+    wishes: dict[str, WishForm] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -101,6 +113,8 @@ class StrategyForm:
             self.ranges,
             self.references,
             self.targets,
+            self.routes,
+            self.wishes,
         )
         for parameter in self.parameters:
             for group in groups:
@@ -137,7 +151,8 @@ def strategy_form(path: str, kind: str, options: CatalogueOptions) -> StrategyFo
     """An empty form for this kind."""
     form = StrategyForm(path, kind)
     for parameter in form.parameters:
-        place, label = f"{path}.{parameter.name}", parameter.name.replace("_", " ").capitalize()
+        place = f"{path}.{parameter.name}"
+        label = LABELS.get(parameter.name, parameter.name.replace("_", " ").capitalize())
         if parameter.kind == "weights":
             form.weights[parameter.name] = WeightRows(
                 place,
@@ -159,6 +174,12 @@ def strategy_form(path: str, kind: str, options: CatalogueOptions) -> StrategyFo
         elif parameter.kind == "targets":
             tasks = tuple((task, task) for task in TASKS)
             form.targets[parameter.name] = TargetRows(place, label, tasks, help=parameter.help)
+        elif parameter.kind == "routes":
+            form.routes[parameter.name] = RouteRows(place, label, help=parameter.help)
+        elif parameter.kind == "target":
+            form.wishes[parameter.name] = wish_form(place, parameter)
+        elif parameter.kind == "reference":
+            form.values[parameter.name] = reference_input(place, label, parameter, options)
         elif parameter.kind != "arms":
             form.values[parameter.name] = _input(place, label, parameter)
     return form
@@ -174,6 +195,10 @@ def _fixed_names(kind: str, parameter: Parameter, options: CatalogueOptions) -> 
 def _input(place: str, label: str, parameter: Parameter) -> Input:
     if parameter.kind == "checks":
         return CheckLines(place, label, "area", help=parameter.help, placeholder="complete\nnot_refused")
+    if parameter.kind == "flag":
+        return flag_input(place, label, parameter)
+    if parameter.kind == "solved":
+        return solved_input(place, parameter)
     default = "" if parameter.default in (None, ()) else str(parameter.default)
     if parameter.kind == "choice":
         choices = (("", f"{default} (default)"), *((choice, choice) for choice in parameter.choices))

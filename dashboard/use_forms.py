@@ -14,7 +14,9 @@ from dashboard.catalogue_options import CatalogueOptions
 from dashboard.constraint_forms import ConstraintForm, constraint_form
 from dashboard.extra_forms import ExtraForm, use_extras
 from dashboard.form_inputs import Input, ReferenceList
+from dashboard.learned_inputs import WishForm
 from dashboard.nested_fields import Fields, section
+from dashboard.route_rows import RouteRows
 from dashboard.strategy_forms import MAX_ROWS, StrategyForm, TargetRows, strategy_form
 
 TIMEOUTS = (
@@ -71,6 +73,10 @@ class UseForm:
             yield part
             if isinstance(part, TargetRows):
                 yield from (references for _, references in part.rows)
+            elif isinstance(part, RouteRows):
+                yield from (inner for row in part.rows for inner in row.parts())
+            elif isinstance(part, WishForm):
+                yield from (part.kind, part.value)
         yield from self.extras.inputs()
         yield from self.constraints.inputs()
         for arm in self.arms:
@@ -214,7 +220,12 @@ def edit_use(form: UseForm, verb: str, path: str) -> bool:
         if head == references.path and verb in ("drop", "raise", "lower") and number.isdigit():
             references.edit(verb, int(number))
             return True
-    for rows in form.strategy.targets.values():
+    for routes in form.strategy.routes.values():
+        if verb == "fit" and path == routes.path:
+            routes.fit()
+            return True
+    row_lists: list[TargetRows | RouteRows] = [*form.strategy.targets.values(), *form.strategy.routes.values()]
+    for rows in row_lists:
         if verb == "add-row" and path == rows.path:
             rows.add()
             return True

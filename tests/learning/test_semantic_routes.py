@@ -8,7 +8,7 @@ import pytest
 from routerapp.learning.semantic_routes import UNFITTED, fit_thresholds, share_routed_right, similarities
 
 
-def around(centre, n=6, spread=0.3, seed=1):
+def around(centre, n=6, spread=0.12, seed=1):
     noise = np.random.Generator(np.random.PCG64(seed)).normal(0, spread, (n, 8))
     rows = np.eye(8)[centre] + noise
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
