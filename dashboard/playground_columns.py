@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.prediction_lines import PredictionPanel, prediction_panel
 from dashboard.presenters import CandidateLine, candidate_lines, headline, words_for
 from routerapp.engine.types import Decision, Features
 from routerapp.engine.verdicts import Verdict
@@ -42,6 +43,7 @@ class Column:
     rules: list[RuleLine] = field(default_factory=list)
     candidates: list[CandidateLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    predicted: PredictionPanel | None = None
     answer: dict[str, Any] | None = None
     seed: int | None = None
 
@@ -69,6 +71,7 @@ def routed_column(target: str, label: str, simulation: Simulation, samples: Mapp
         rules=_rules(simulation),
         candidates=lines,
         notes=_notes(target, decision),
+        predicted=prediction_panel(decision),
         seed=decision.seed,
     )
 

@@ -295,6 +295,8 @@ def _name(key: str) -> str:
 
 def _value(key: str, value: Any) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if key == "predictor" and isinstance(value, str):
+        return value[:12]
     if key == "because" and value in WORDS_BY_CODE:
         return WORDS_BY_CODE[value].lower()
     if isinstance(value, int) and is_number and key.endswith("_at_ms"):

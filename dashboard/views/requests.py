@@ -13,6 +13,7 @@ from dashboard.arithmetic import cost_sheet
 from dashboard.forms import RequestFilterForm
 from dashboard.fragments import asked_fragment, render_page
 from dashboard.kept_content import KeptContent, load_kept_content
+from dashboard.prediction_lines import prediction_panel
 from dashboard.presenters import candidate_lines, headline, trace_lines
 from dashboard.replay_words import replay_words
 from dashboard.roles import allowed_to, can
@@ -102,6 +103,7 @@ def _detail_context(request: HttpRequest, detail: RequestDetail) -> dict[str, An
         "headline": headline(decision, row.deployment) if decision else "",
         "trace": trace_lines(decision, rule_book(decision)) if decision else [],
         "candidates": candidate_lines(decision) if decision else [],
+        "predicted": prediction_panel(decision) if decision else None,
         "waterfall": waterfall(row, detail.attempts),
         "cost": cost_sheet(row, detail.attempts),
         "saved_nusd": saved,

@@ -50,7 +50,7 @@ def choose(quality: Floats, cost_usd: Floats, lambda_per_usd: float, gate: Gate)
     """(n,) columns: argmax of quality − λ · cost behind the gate, as the strategy `learned` decides. quality, cost_usd: (n, m)."""
     score = quality - lambda_per_usd * cost_usd
     if gate.default is None:
-        return np.argmax(score, axis=1)
+        return np.asarray(np.argmax(score, axis=1), np.int64)
     gain = score - score[:, [gate.default]]
     passes = (gain > gate.margin) & (quality[:, [gate.default]] - quality <= gate.max_loss)
     best = np.argmax(np.where(passes, score, -np.inf), axis=1)

@@ -18,6 +18,7 @@ from django.apps import apps
 FOLDER = "predictors"
 SUFFIX = ".safetensors"
 MOST_KEPT = 4
+TABLE = "PredictorVersion"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -28,7 +29,7 @@ class NoArtefact(LookupError):
 def load_artefact(sha256: str) -> bytes | None:
     """The bytes of an artefact as the database has them; None where it has none of this address."""
     try:
-        versions = apps.get_model("routerapp", "PredictorVersion")
+        versions = apps.get_app_config("routerapp").get_model(TABLE)
     except LookupError:
         return None
     found = versions._default_manager.filter(sha256=sha256).values_list("artefact", flat=True).first()

@@ -245,3 +245,22 @@ async def _two_drafts() -> tuple[int, int]:
         return plain.pk, a_draft(policy, a_document(policy.slug, rules=[rule])).pk
 
     return await sync_to_async(make)()
+
+
+async def test_what_was_predicted_and_what_the_gate_did_is_shown(editor, runtime):
+    from routerapp.engine.types import ModelPrediction, Predictions
+    from routerapp.serving.predicting import Predicting
+    from tests.runtimes import a_policy as a_policy_document
+
+    class Speaker:
+        def predict(self, chat, content, routes):
+            models = {"cheap": ModelPrediction(0.41, 0.02, 90.0), "dear": ModelPrediction(0.88, 0.02, 90.0)}
+            return Predictions("5b1e" * 16, models, 0.9, 0.6, {"poem": 0.8}, 3, {"cheap": 0.4, "dear": 0.9})
+
+    policy = a_policy_document(strategy={"kind": "learned", "default": "model:cheap"})
+    runtime.swap(a_snapshot(policies=[policy]), Predicting(Speaker(), frozenset(("support",))))
+    page = (await editor.post(ROUTE, _given())).content.decode()
+
+    assert "Predicted to be clearly better than the default" in page
+    assert "In the nearest cluster of training prompts (number 3)" in page
+    assert "poem 80" in page

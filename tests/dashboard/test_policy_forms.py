@@ -387,3 +387,34 @@ def test_a_choice_beside_all_takes_its_place_in_a_pool_but_follows_it_in_fallbac
 
     assert pool.document() == ["tag:local"]
     assert fallbacks.document() == ["all", "tag:local"]
+
+
+def test_fitting_writes_thresholds_and_says_what_they_get_right():
+    from dashboard.route_rows import RouteRows
+
+    rows = RouteRows("use.strategy.routes", "Routes")
+    rows.fill(
+        [
+            {
+                "name": "billing",
+                "targets": ["all"],
+                "examples": ["I want my money back", "Refund my order, I want money"],
+            },
+            {"name": "code", "targets": ["all"], "examples": ["Write a Python function", "Fix this Python function"]},
+        ]
+    )
+    rows.fit()
+
+    assert all(0.3 <= row.document()["threshold"] <= 1 for row in rows.rows)
+    assert rows.note.startswith("Of all examples, each left out once,")
+    assert "of its examples" in rows.rows[0].note
+
+
+def test_one_route_alone_cannot_be_fitted_and_says_so():
+    from dashboard.route_rows import RouteRows
+
+    rows = RouteRows("use.strategy.routes", "Routes")
+    rows.add()
+    rows.fit()
+
+    assert rows.problems == ["Two routes with examples are needed to tell them apart."]

@@ -230,3 +230,14 @@ def test_whoever_takes_the_place_of_a_killed_process_takes_its_row_away(admin):
 
     names = set(WorkerReport.objects.values_list("worker", flat=True))
     assert names == {"0001-abc", "0002-abc", "0009-new", "0010-beside-one-that-lives"}
+
+
+def test_a_predictor_that_cannot_be_used_is_said_once(admin):
+    problem = "The predictor aaaaaaaaaaaa is not in the database."
+    a_worker(predictor={"sha256": "a" * 64, "problem": problem})
+    report_worker("0002-abc", "9f3c" * 16, 7, {"predictor": {"sha256": "a" * 64, "problem": problem}})
+    report_worker("0003-abc", "9f3c" * 16, 7, {"predictor": "<b>hostile"})
+
+    text = admin.get("/system/").text
+    assert text.count(problem) == 1
+    assert "Policies that go by predictions take their default" in text
