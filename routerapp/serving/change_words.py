@@ -45,6 +45,13 @@ _PARAMETERS = {
     "explore_share": "share of tries with too few measurements",
     "explore_below_samples": "number of measurements that count as enough",
     "min_confidence": "least confidence in the task",
+    "cost_quality": "knob between quality and cost",
+    "margin": "margin of the gate",
+    "max_loss": "quality that a cheaper model may cost",
+    "min_familiarity": "least familiarity of the prompt",
+    "threshold": "threshold of the weak model",
+    "explore_below_answers": "number of graded answers that count as enough",
+    "most_steps": "number of models asked at most",
 }
 _WISHES = {
     "wants_tools": "Ask without tools.",
@@ -193,6 +200,8 @@ def _parameter(change: Change) -> str:
         return _moved(change, f"the weight of the arm {change.name} in {place}")
     if ".weights." in change.field:
         return _moved(change, f"the weight of {change.name} in {place}")
+    if ".routes" in change.field:
+        return _moved(change, f"the threshold of the route {change.name} in {place}")
     return _moved(change, f"the {_PARAMETERS[change.field.rpartition('.')[2]]} in {place}")
 
 

@@ -32,6 +32,17 @@ MOST_WEIGHT = 1_000_000
 SHARED = ("weighted", "consistent_hash", "round_robin", "least_busy")
 WHOLE = ("round_robin", "least_busy")
 MICRO = Grid(1, 1_000_000)
+SHARES = (
+    "min_confidence",
+    "explore_share",
+    "cost_quality",
+    "margin",
+    "max_loss",
+    "min_familiarity",
+    "threshold",
+)
+# What a job solved, and what it was solved for, is nobody's to turn by hand.
+SOLVED = ("target", "solved")
 
 
 def strategy_levers(visit: Visit, use: Path, target: DeploymentFacts, first: str | None) -> Iterator[Lever]:
@@ -76,7 +87,7 @@ def _numbers(
     visit: Visit, path: Path, whole: Mapping[str, Any], kind: str, target: DeploymentFacts, first: str | None
 ) -> Iterator[Lever]:
     rival = visit.situation.config.deployments.get(first or "")
-    for inner, value in _leaves(whole, ()):
+    for inner, value in _leaves({name: part for name, part in whole.items() if name not in SOLVED}, ()):
         directions: tuple[int, ...] = (UP, DOWN)
         if kind in SHARED and inner[0] == "weights":
             directions = _shared_directions(str(inner[1]), target, rival)
@@ -103,8 +114,8 @@ def _leaves(document: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _name(whole: Mapping[str, Any], inner: Path) -> str:
-    """Of an arm its own name, of a weight or a scale what it is of."""
-    if inner[0] == "arms":
+    """Of an arm or a route its own name, of a weight or a scale what it is of."""
+    if inner[0] in ("arms", "routes"):
         return str(at(whole, (*inner[:2], "name")))
     return str(inner[1] if len(inner) > 1 else inner[0])
 
@@ -123,10 +134,14 @@ def _names(name: str, facts: DeploymentFacts) -> bool:
 def _scale(kind: str, inner: Path, value: Any) -> tuple[Grid, float, float]:
     """(grid, lowest, highest) of one parameter."""
     name = str(inner[0])
-    if name in ("min_confidence", "explore_share"):
-        return THOUSANDTH, 0, 1
+    if name in SHARES:
+        return THOUSANDTH, 0, 0.5 if kind == "bandit" else 1
+    if name == "routes":
+        return THOUSANDTH, -1, 1
     if name == "explore_below_samples":
         return ONE, 0, 1_000
+    if name == "explore_below_answers":
+        return ONE, 0, 100_000
     if name == "ranges":
         return (MICRO, MICRO.step, 1_000) if "cost_usd" in inner else (ONE, 1, 10_000_000)
     is_whole = isinstance(value, int) and (value >= 10 or kind in WHOLE)
