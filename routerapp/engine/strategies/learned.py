@@ -5,6 +5,7 @@ Each model is held against the default alone, never against the others, so that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import hypot
 from typing import Any
@@ -69,61 +70,72 @@ def rank_learned(options: list[Option], parameters: Learned, moment: Moment) -> 
     if predictions is None or unpredicted is not None:
         return _unpredicted(options, default, parameters, moment, unpredicted or Verdict.NOT_PREDICTED)
     known = predictions.models
-    for option in options:
-        _score(option, known.get(option.model.slug), parameters.lambda_per_usd)
-    scored = sorted((one for one in options if one.score is not None), key=_place)
-    unscored = by_catalogue([one for one in options if one.score is None])
+    unscored = [one for one in options if not _score(one, known.get(one.model.slug), parameters.lambda_per_usd)]
+    scored = [one for one in options if one.score is not None] if unscored else options
+    scored = sorted(scored, key=_place)
     if default is None or default.score is None:
-        return _without_default(scored, unscored, default, parameters, moment)
-    held = {one.slug: _why_held(one, default, known, parameters) for one in scored if one is not default}
-    for one in scored:
-        if one is not default:
-            gain = round((one.score or 0.0) - default.score, DIGITS)
-            why = held[one.slug]
-            one.detail = {**one.detail, "gain": gain} | ({} if why is None else {"held_by": why})
-    passed = [one for one in scored if one is not default and held[one.slug] is None]
-    first = passed[0] if passed else default
+        for one in scored:
+            one.detail = detail_of(known[one.model.slug])
+        return _without_default(scored, by_catalogue(unscored), default, parameters, moment)
+    first = _hold(scored, default, known, parameters)
     step = _gate_step(first, default, scored, parameters, predictions, options)
-    rest = [one for one in [*scored, *unscored] if one is not first]
-    return Ranking(certain([first, *rest]), trace=(step,))
+    rest = [one for one in scored if one is not first]
+    return Ranking(certain([first, *rest, *by_catalogue(unscored)]), trace=(step,))
 
 
-def _score(option: Option, prediction: ModelPrediction | None, lambda_per_usd: float) -> None:
-    """Without a prediction, or without a price where cost counts, a deployment has no score: unpriced is not free."""
+def _score(option: Option, prediction: ModelPrediction | None, lambda_per_usd: float) -> bool:
+    """Whether it has one. Without a prediction, or without a price where cost counts, it has none: unpriced is not free."""
     if prediction is None:
         option.detail = {"unknown": ["prediction"]}
-        return
-    option.detail = detail_of(prediction)
-    cost = option.cost_nusd
+        return False
+    cost, quality = option.cost_nusd, prediction.quality
     if not lambda_per_usd:
-        option.terms, option.score = {"quality": prediction.quality}, prediction.quality
-    elif cost is None:
-        option.detail = {**option.detail, "unknown": ["cost"]}
-    else:
-        # Not minus zero, which has bytes of its own.
-        spent = 0.0 - lambda_per_usd * (cost / NUSD_PER_USD)
-        option.terms = {"quality": prediction.quality, "cost": spent}
-        option.score = prediction.quality + spent
+        option.terms, option.score = {"quality": quality}, quality
+        return True
+    if cost is None:
+        option.detail = {**detail_of(prediction), "unknown": ["cost"]}
+        return False
+    # Not minus zero, which has bytes of its own.
+    spent = 0.0 - lambda_per_usd * (cost / NUSD_PER_USD)
+    option.terms, option.score = {"quality": quality, "cost": spent}, quality + spent
+    return True
 
 
 def _place(option: Option) -> tuple[Any, ...]:
     return (-(option.score or 0.0), option.cost_nusd is None, option.cost_nusd or 0, option.slug)
 
 
-def _why_held(one: Option, default: Option, known: Any, parameters: Learned) -> str | None:
+def _hold(scored: list[Option], default: Option, known: Mapping[str, ModelPrediction], parameters: Learned) -> Option:
+    """Each against the default, with what came of it as its detail; the best of those that pass, else the default."""
+    first: Option | None = None
+    other, least = known[default.model.slug], default.score or 0.0
+    for one in scored:
+        mine = known[one.model.slug]
+        detail = one.detail = detail_of(mine)
+        if one is default:
+            continue
+        gain = (one.score or 0.0) - least
+        detail["gain"] = round(gain, DIGITS)
+        why = _why_held(one.model.slug == default.model.slug, gain, mine, other, parameters)
+        if why is not None:
+            detail["held_by"] = why
+        elif first is None:
+            first = one
+    return default if first is None else first
+
+
+def _why_held(
+    is_same_model: bool, gain: float, mine: ModelPrediction, other: ModelPrediction, parameters: Learned
+) -> str | None:
     """What keeps the gate shut for this one, None where it may take the default's place.
 
     Another place that serves the default's own model can do no harm: any gain will do.
     """
-    mine, other = known[one.model.slug], known[default.model.slug]
-    gain = (one.score or 0.0) - (default.score or 0.0)
-    if one.model.slug == default.model.slug:
-        return None if gain > 0.0 else "margin"
-    if gain <= parameters.margin:
+    if gain <= (0.0 if is_same_model else parameters.margin):
         return "margin"
     if other.quality - mine.quality > parameters.max_loss:
         return "max_loss"
-    if parameters.is_cautious and gain <= hypot(mine.sd, other.sd):
+    if parameters.is_cautious and not is_same_model and gain <= hypot(mine.sd, other.sd):
         return "standard_error"
     return None
 

@@ -44,11 +44,12 @@ def said_of(predictions: Predictions | None, options: list[Option]) -> dict[str,
 
 def detail_of(prediction: ModelPrediction) -> dict[str, Any]:
     """Predicted quality with its 95 % interval, within 0 to 1."""
-    half = Z * prediction.sd
+    quality, half = prediction.quality, Z * prediction.sd
+    low, high = quality - half, quality + half
     return {
-        "predicted_quality": prediction.quality,
-        "quality_low": round(max(0.0, prediction.quality - half), DIGITS),
-        "quality_high": round(min(1.0, prediction.quality + half), DIGITS),
+        "predicted_quality": quality,
+        "quality_low": round(low, DIGITS) if low > 0.0 else 0.0,
+        "quality_high": round(high, DIGITS) if high < 1.0 else 1.0,
     }
 
 
