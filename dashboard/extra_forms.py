@@ -143,9 +143,7 @@ def use_extras(path: str) -> ExtraForm:
             "sticky.first": _choice("New ones go", (("hash", "by a stable hash"), ("strategy", "by the strategy"))),
             "sticky.ttl_seconds": _whole("Remembered for", "seconds", str(DEFAULT_STICKY_SECONDS)),
             "explore.share": Input("", "Explore others", "number", unit="share, up to 0.5", placeholder="0"),
-            "explore.margin": Input(
-                "", "Only within", "number", unit="of the best's quality, 0 to 1", placeholder="any"
-            ),
+            "explore.margin": Input("", "Only within", "number", unit="of the best, 0 to 1", placeholder="any"),
             "hedge.after_ms": _whole("Ask a second one after", "ms", "never"),
             "cache.mode": _choice("Answer", (("", as_policy), ("exact", "equal requests"), ("off", "never"))),
             "cache.ttl_seconds": _whole("For at most", "seconds", str(DEFAULT_CACHE_SECONDS)),

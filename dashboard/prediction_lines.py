@@ -78,7 +78,7 @@ def prediction_panel(decision: Decision) -> PredictionPanel | None:
     return PredictionPanel(
         words_for(step.verdict),
         tuple(_facts(step)),
-        tuple(_lines(decision)),
+        tuple(_lines(decision, str(because.get("default", "")))),
         _shares(because.get("tasks")),
         cluster if isinstance(cluster, int) else None,
         _shares(because.get("cluster_quality")),
@@ -110,7 +110,7 @@ def _facts(step: TraceStep) -> list[str]:
     return found
 
 
-def _lines(decision: Decision) -> list[PredictedLine]:
+def _lines(decision: Decision, default: str) -> list[PredictedLine]:
     first = decision.plan[0].deployment if decision.plan else ""
     found = []
     for one in decision.candidates:
@@ -118,7 +118,7 @@ def _lines(decision: Decision) -> list[PredictedLine]:
         if not isinstance(detail.get("predicted_quality"), int | float):
             continue
         quality, low, high = detail["predicted_quality"], detail["quality_low"], detail["quality_high"]
-        note = _HELD_BY.get(str(detail.get("held_by", "")), "")
+        note = "the default" if one.deployment == default else _HELD_BY.get(str(detail.get("held_by", "")), "")
         found.append(
             PredictedLine(
                 one.deployment,

@@ -273,7 +273,7 @@ def _candidate(candidate: Candidate, role: str) -> CandidateLine:
 
 
 def _terms(candidate: Candidate) -> tuple[tuple[Term, ...], bool]:
-    """A stacked bar only where the terms are parts of the score: none negative, and their sum is it."""
+    """(terms, whether a stacked bar can be drawn): only where they are parts of the score, none negative, and their sum is it."""
     values = candidate.terms
     total = sum(values.values())
     is_sum = bool(values) and candidate.score is not None and abs(total - candidate.score) < 1e-6
@@ -284,7 +284,7 @@ def _terms(candidate: Candidate) -> tuple[tuple[Term, ...], bool]:
         width = value * scale if is_drawn else 0.0
         terms.append(Term(name.replace("_", " "), value, round(width, 3), round(offset, 3), (series - 1) % 8 + 1))
         offset += width
-    return tuple(terms), is_sum
+    return tuple(terms), is_drawn
 
 
 def _name(key: str) -> str:

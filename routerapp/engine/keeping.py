@@ -105,12 +105,12 @@ def _spread(options: list[Option], tried: list[Option], share: float) -> None:
 
 
 def _within(options: list[Option], margin: float, moment: Moment) -> list[Option]:
-    """Those whose quality, as predicted for this prompt, else as the catalogue says, is at most so much below the best's."""
+    """Those whose quality is at most so much below the best's: as predicted for this prompt, else, for all alike, as the catalogue says."""
     known = moment.predictions.models if moment.predictions is not None else {}
     quality: dict[str, float] = {}
     for option in options:
         found = known.get(option.model.slug)
-        worth = option.quality if found is None else found.quality
+        worth = (option.quality if not known else None) if found is None else found.quality
         if worth is not None:
             quality[option.slug] = worth
     floor = max(quality.values(), default=0.0) - margin

@@ -244,7 +244,10 @@ STRATEGIES = (
                 "target", "target", "A wish in plain units, solved on recent traffic", choices=("max_share_dear",)
             ),
             Parameter(
-                "solved", "solved", "The threshold found for the wish; goes before `threshold`", choices=("threshold",)
+                "solved",
+                "solved",
+                "The threshold found for the wish; goes before the one above",
+                choices=("threshold",),
             ),
         ),
     ),
@@ -266,7 +269,7 @@ STRATEGIES = (
                 "A wish in plain units, solved on recent traffic",
                 choices=("equal", "share_of_best", "max_share_dear", "max_usd_per_1000"),
             ),
-            Parameter("solved", "solved", "λ found for the wish; goes before `cost_quality`", choices=("lambda",)),
+            Parameter("solved", "solved", "λ found for the wish; goes before the knob", choices=("lambda",)),
         ),
     ),
     Strategy(
