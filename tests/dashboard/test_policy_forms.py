@@ -69,50 +69,6 @@ USES: dict[str, dict[str, Any]] = {
             ],
         },
     },
-    "learned": {
-        "pool": ["all"],
-        "strategy": {
-            "kind": "learned",
-            "default": "model:gone",
-            "cost_quality": 0.4,
-            "margin": 0.03,
-            "max_loss": 0.1,
-            "min_familiarity": 0.2,
-            "cautious": True,
-            "target": {"kind": "max_usd_per_1000", "value": 2.5},
-            "solved": {"lambda": 12.5},
-        },
-        "explore": {"share": 0.05, "margin": 0.1},
-    },
-    "threshold": {
-        "pool": ["all"],
-        "strategy": {
-            "kind": "threshold",
-            "strong": "model:m",
-            "weak": "deployment:d",
-            "threshold": 0.8,
-            "on": "relative",
-            "target": {"kind": "max_share_dear", "value": 0.3},
-            "solved": {"threshold": 0.91},
-        },
-    },
-    "semantic": {
-        "pool": ["all"],
-        "strategy": {
-            "kind": "semantic",
-            "routes": [
-                {
-                    "name": "billing",
-                    "targets": ["model:m", "tag:local"],
-                    "examples": ["My money?", '"Quoted" it'],
-                    "threshold": 0.55,
-                },
-                {"name": "code", "targets": ["deployment:d"], "examples": ["Two\nlines", "Why <b>this</b>?"]},
-            ],
-            "fallback": ["model:m"],
-        },
-    },
-    "bandit": {"pool": ["all"], "strategy": {"kind": "bandit", "explore_below_answers": 5, "explore_share": 0.1}},
     "policy": {"pool": ["policy:other"]},
     "least busy": {"pool": ["all"], "strategy": {"kind": "least_busy", "weights": {"model:m": 2}}},
     "headroom": {"pool": ["all"], "strategy": {"kind": "headroom"}, "sticky": {}},
@@ -387,34 +343,3 @@ def test_a_choice_beside_all_takes_its_place_in_a_pool_but_follows_it_in_fallbac
 
     assert pool.document() == ["tag:local"]
     assert fallbacks.document() == ["all", "tag:local"]
-
-
-def test_fitting_writes_thresholds_and_says_what_they_get_right():
-    from dashboard.route_rows import RouteRows
-
-    rows = RouteRows("use.strategy.routes", "Routes")
-    rows.fill(
-        [
-            {
-                "name": "billing",
-                "targets": ["all"],
-                "examples": ["I want my money back", "Refund my order, I want money"],
-            },
-            {"name": "code", "targets": ["all"], "examples": ["Write a Python function", "Fix this Python function"]},
-        ]
-    )
-    rows.fit()
-
-    assert all(0.3 <= row.document()["threshold"] <= 1 for row in rows.rows)
-    assert rows.note.startswith("Of all examples, each left out once,")
-    assert "of its examples" in rows.rows[0].note
-
-
-def test_one_route_alone_cannot_be_fitted_and_says_so():
-    from dashboard.route_rows import RouteRows
-
-    rows = RouteRows("use.strategy.routes", "Routes")
-    rows.add()
-    rows.fit()
-
-    assert rows.problems == ["Two routes with examples are needed to tell them apart."]

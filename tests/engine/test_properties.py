@@ -19,7 +19,17 @@ from routerapp.engine.estimates import forecast_for, need_of, quote_for
 from routerapp.engine.policy import parse_policy
 from routerapp.engine.replay import live_slice
 from routerapp.engine.strategies.registry import RANKING_STRATEGIES
-from routerapp.engine.types import Decision, Evidence, Features, Inputs, Live, LiveDeployment, RequestFacts
+from routerapp.engine.types import (
+    Decision,
+    Evidence,
+    Features,
+    Inputs,
+    Live,
+    LiveDeployment,
+    ModelPrediction,
+    Predictions,
+    RequestFacts,
+)
 from tests.engine.situations import NOW_MS, deployment, model
 
 quick = settings(max_examples=20, deadline=None)
@@ -129,6 +139,20 @@ REQUESTS = st.builds(
     request_constraints=st.sampled_from([{}, {"regions": ["us"]}]),
     only=st.sampled_from([(), ("m1", "m0")]),
     fallbacks=st.sampled_from([(), ("m2", "d1")]),
+    predictions=st.one_of(
+        st.none(),
+        st.builds(
+            Predictions,
+            predictor=st.just("5b1e"),
+            models=st.dictionaries(
+                st.sampled_from(["m0", "m1", "m2"]),
+                st.builds(
+                    ModelPrediction, st.floats(0, 1), st.floats(0, 0.3), st.one_of(st.none(), st.floats(1, 9_000))
+                ),
+            ),
+            familiarity=st.sampled_from([0.0, 0.9]),
+        ),
+    ),
 )
 SEEDS = st.integers(0, 2**64 - 1)
 SITUATIONS = (documents(), policies(), REQUESTS, LIVES, SEEDS)

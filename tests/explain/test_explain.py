@@ -16,7 +16,7 @@ from routerapp.engine.names import strategy_policy
 from routerapp.engine.policy import Policy, parse_policy
 from routerapp.engine.situation import Situation
 from routerapp.engine.track import track_of
-from routerapp.engine.types import Evidence, Inputs, Live, ModelPrediction, Predictions, RequestFacts
+from routerapp.engine.types import Evidence, Inputs, Live, RequestFacts
 from routerapp.engine.verdicts import Verdict
 from tests.engine.situations import NOW_MS, config_of, deployment, inputs_of, live_of, model, policy_of, strategy
 
@@ -169,27 +169,6 @@ def test_a_weight_of_balanced_moves_to_the_step_that_turns_the_sum():
     # cost is a quarter of its scale apart, latency a fifth of its own
     assert told(found) == ("parameter", "test", "default.strategy.weights.cost", 0.5, 0.318)
     assert (found.change.short, found.change.step) == (0.319, 0.001)
-
-
-def predicted_of(**qualities: float) -> Inputs:
-    models = {slug: ModelPrediction(quality, 0.02, 300.0) for slug, quality in qualities.items()}
-    return Inputs(inputs_of().features, RequestFacts(), predictions=Predictions("5b1e", models))
-
-
-def test_a_gate_that_held_is_explained_by_its_margin():
-    policy = strategy("learned", default="model:a", margin=0.1)
-    config = config_of({"a": deployment("a"), "b": deployment("b")}, {"a": model(), "b": model()})
-    found = asked(policy, config, "b", inputs=predicted_of(a=0.8, b=0.85))
-
-    assert told(found) == ("parameter", "test", "default.strategy.margin", 0.1, 0.049)
-
-
-def test_the_threshold_that_would_choose_the_weak_model_is_named():
-    policy = strategy("threshold", strong="model:a", weak="model:b", threshold=0.8)
-    config = config_of({"a": deployment("a"), "b": deployment("b")}, {"a": model(), "b": model()})
-    found = asked(policy, config, "b", inputs=predicted_of(a=0.9, b=0.75))
-
-    assert told(found) == ("parameter", "test", "default.strategy.threshold", 0.8, 0.75)
 
 
 def test_the_order_of_an_ordered_pool_is_an_edit():
