@@ -18,7 +18,7 @@ from routerapp.serving.route_chat import prepare
 from tests.learned import POEM, SUM, keep_artefact
 from tests.runtimes import CALLER, a_chat, a_policy, a_runtime, a_snapshot
 
-LEARNED = {"kind": "learned", "default": "model:dear", "cost_quality": 0.7, "max_loss": 0.15}
+LEARNED = {"kind": "learned", "default": "model:dear", "cost_quality": 0.85, "max_loss": 0.2}
 ROUTES = [
     {"name": "sums", "targets": ["model:cheap"], "examples": ["Add these numbers", "What is the total of 3 and 4?"]},
     {"name": "verse", "targets": ["model:dear"], "examples": ["Write a poem about the sea", "A verse about autumn"]},
