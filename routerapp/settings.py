@@ -6,6 +6,10 @@ Every variable of our own is parsed by routerapp/environment.py, which refuses a
 import os
 from pathlib import Path
 
+# Before anything loads numpy: a training that shares its cores with a gateway is many times slower on several threads than on one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from routerapp.environment import read_environment
 from routerapp.logs.configuration import logging_configuration
 
@@ -133,6 +137,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ProviderKind": "routerapp.models.ProviderKind",
         "AlertKind": "routerapp.models.AlertKind",
+        "JobState": "routerapp.models.JobState",
+        "BenchmarkState": "routerapp.models.BenchmarkState",
+        "PredictorState": "routerapp.models.PredictorState",
         "AlertChannelKind": "routerapp.models.AlertChannelKind",
     },
 }

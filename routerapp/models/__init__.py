@@ -26,6 +26,13 @@ from routerapp.models.catalog import (
 )
 from routerapp.models.experiments import Arm, Experiment, ExperimentState
 from routerapp.models.jobs import Job, JobState
+from routerapp.models.learning import (
+    BenchmarkData,
+    BenchmarkState,
+    EvaluationReport,
+    PredictorState,
+    PredictorVersion,
+)
 from routerapp.models.policies import Draft, Policy, PolicyVersion, Rule
 from routerapp.models.revisions import ConfigRevision, EvidenceRevision, InstallationState, WorkerReport
 from routerapp.models.sign_in import (
@@ -68,6 +75,8 @@ __all__ = [
     "AttemptRollup",
     "AttemptRow",
     "AuditEvent",
+    "BenchmarkData",
+    "BenchmarkState",
     "Body",
     "CapabilityScore",
     "ConfigRevision",
@@ -78,6 +87,7 @@ __all__ = [
     "Dimension",
     "Draft",
     "EndUserAllowance",
+    "EvaluationReport",
     "EvidenceRevision",
     "Experiment",
     "ExperimentState",
@@ -96,6 +106,8 @@ __all__ = [
     "Origin",
     "Policy",
     "PolicyVersion",
+    "PredictorState",
+    "PredictorVersion",
     "Price",
     "Provider",
     "ProviderKind",

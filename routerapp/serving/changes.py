@@ -37,6 +37,14 @@ class Change:
 @contextmanager
 def changing(by: Actor, action: str, subject: str, *, event: str = "", reason: str = "") -> Iterator[Change]:
     """Everything inside is written together with its audit event (named event, else action) and a new config revision, or not at all."""
+    with noting(by, action, subject, event=event, reason=reason) as change:
+        yield change
+        record_config_revision(f"{event or action} {change.subject}"[:200])
+
+
+@contextmanager
+def noting(by: Actor, action: str, subject: str, *, event: str = "", reason: str = "") -> Iterator[Change]:
+    """The same for what changes no decision by itself: the audit event, no config revision."""
     require(by, action)
     with transaction.atomic():
         lock_installation_for(by, action)
@@ -45,7 +53,6 @@ def changing(by: Actor, action: str, subject: str, *, event: str = "", reason: s
         audit.record(
             by, event or action, change.subject, before=change.before, after=change.after, reason=change.reason
         )
-        record_config_revision(f"{event or action} {change.subject}"[:200])
 
 
 def lock_installation_for(by: Actor, action: str) -> None:

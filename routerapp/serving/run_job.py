@@ -21,7 +21,9 @@ from routerapp.models import AuditEvent, Job, JobState
 from routerapp.serving import audit
 from routerapp.serving.alerts.evaluate import SEND, evaluate_alerts
 from routerapp.serving.alerts.outbox import send_alerts
+from routerapp.serving.benchmarks import IMPORT, read_benchmark
 from routerapp.serving.health_checks import check_deployments
+from routerapp.serving.learning_jobs import EVALUATE, TRAIN
 from routerapp.serving.permissions import Actor
 from routerapp.serving.reprice_history import run_apply, run_preview
 from routerapp.store import jobs
@@ -120,6 +122,19 @@ def _reprice(job: Job, now: datetime) -> Found:
     return Found(*run_apply(job, now))
 
 
+def _train(job: Job, now: datetime) -> Found:
+    # Loaded where it is used: weights and arrays are nothing for a worker of quick jobs.
+    from routerapp.serving.train_predictor import run_training
+
+    return Found(*run_training(job, now))
+
+
+def _evaluate(job: Job, now: datetime) -> Found:
+    from routerapp.serving.evaluate_predictor import run_evaluation
+
+    return Found(*run_evaluation(job, now))
+
+
 KINDS: Mapping[str, Body] = MappingProxyType(
     {
         "health_check": check_deployments,
@@ -132,5 +147,8 @@ KINDS: Mapping[str, Body] = MappingProxyType(
         "verify_audit": _verify_audit,
         "reprice_preview": _reprice_preview,
         "reprice": _reprice,
+        IMPORT: read_benchmark,
+        TRAIN: _train,
+        EVALUATE: _evaluate,
     }
 )

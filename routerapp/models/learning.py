@@ -1,0 +1,82 @@
+"""What routers are learned from and what was learned: imported benchmarks, versions of predictors, reports of evaluations.
+
+Recorded requests name a predictor by its sha256 only; nothing of traffic refers to a row here.
+"""
+
+from django.db import models
+
+from routerapp.models.access import User
+
+
+class BenchmarkState(models.TextChoices):
+    IMPORTING = "importing", "Importing"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+
+
+class BenchmarkData(models.Model):
+    """upload: the file as it came, until it is read. content: its outcomes as store/benchmarks.py packs them.
+
+    singles: per model how many prompts it answered, their mean quality and cost.
+    """
+
+    slug = models.SlugField(unique=True, max_length=60)
+    name = models.CharField(max_length=100)
+    state = models.CharField(max_length=10, choices=BenchmarkState, default=BenchmarkState.IMPORTING)
+    problem = models.CharField(max_length=1000, blank=True)
+    file_name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    file_bytes = models.BigIntegerField()
+    upload = models.BinaryField(null=True)
+    content = models.BinaryField(null=True)
+    rows = models.BigIntegerField(default=0)
+    prompts = models.BigIntegerField(default=0)
+    model_names = models.JSONField(default=list, blank=True)
+    datasets = models.JSONField(default=dict, blank=True)
+    singles = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PredictorState(models.TextChoices):
+    CANDIDATE = "candidate", "Candidate"
+    LIVE = "live", "Live"
+    RETIRED = "retired", "Retired"
+
+
+class PredictorVersion(models.Model):
+    """artefact: one safetensors file, addressed by its sha256; never changed. card: the model card (docs/learned-routing.md)."""
+
+    name = models.SlugField(max_length=60)
+    version = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=10, choices=PredictorState, default=PredictorState.CANDIDATE)
+    artefact = models.BinaryField()
+    card = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    promoted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version"], name="one_predictor_per_version"),
+            models.UniqueConstraint(fields=["state"], condition=models.Q(state="live"), name="one_live_predictor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class EvaluationReport(models.Model):
+    """What was evaluated on what. subject: a predictor as name@version, empty for the baselines alone. report: numbers as JSON."""
+
+    subject = models.CharField(max_length=80, blank=True)
+    predictor = models.CharField(max_length=64, blank=True, db_index=True)
+    benchmarks = models.JSONField(default=list, blank=True)
+    pool = models.JSONField(default=list, blank=True)
+    report = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -1,0 +1,115 @@
+"""A trained predictor as something that can be evaluated, and a training as one call. Jobs only: reading thousands of prompts takes seconds."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from routerapp.engine.types import Predictions
+from routerapp.learning import artefact, training
+from routerapp.learning.outcomes import Floats, Outcomes
+from routerapp.learning.predictor import Predictor
+from routerapp.learning.reading import read_prompt, read_prompts
+from routerapp.learning.routers import Router, guarded
+
+READING = 0.15
+# The `learned` strategy's own, where a policy says nothing else.
+MARGIN, LEAST_FAMILIARITY = 0.02, 0.1
+# No regard for cost makes up for it.
+FAR_ABOVE = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """artefact: the file's bytes. account: what training says of itself, as JSON. predicts: one prompt as decisions see it.
+
+    gated: the same router behind the gate of the `learned` strategy, by the default model's name.
+    """
+
+    models: tuple[str, ...]
+    router: Router
+    gated: Callable[[str], Router]
+    predicts: Callable[[str], Predictions]
+    account: Mapping[str, Any]
+    artefact: bytes
+
+
+def train(outcomes: Outcomes, *, seed: int, progress: Callable[[float, str], None]) -> Learned:
+    """A predictor of these outcomes. Raises training.TooFewOutcomes, and whatever progress raises."""
+    progress(0.0, "Reading the prompts")
+    readings = read_prompts(outcomes.prompts)
+    fitted = training.train(
+        outcomes, readings, seed, lambda stage, share: progress(READING + (1 - READING) * share, stage.capitalize())
+    )
+    content, address = artefact.write(fitted)
+    predictor = Predictor(fitted, address)
+    return _learned(predictor, content)
+
+
+def router_of(content: bytes) -> Learned:
+    """The predictor in these bytes. Raises artefact.BadArtefact."""
+    with tempfile.TemporaryDirectory(prefix="signalbox-") as folder:
+        path = Path(folder) / "predictor.safetensors"
+        path.write_bytes(content)
+        # Mapped: what is open stays when the file is gone.
+        predictor = artefact.load(path)
+    return _learned(predictor, content)
+
+
+def _learned(predictor: Predictor, content: bytes) -> Learned:
+    known: dict[tuple[str, ...], _Seen] = {}
+
+    def seen(asked: Outcomes) -> _Seen:
+        """Each table of prompts is read once: a curve, a gate and the weak spots ask for the same one."""
+        if asked.prompts not in known:
+            known[asked.prompts] = _see(predictor, asked.prompts)
+        return known[asked.prompts]
+
+    def route(asked: Outcomes) -> tuple[Floats, Floats]:
+        columns = [predictor.models.index(model) for model in asked.models]
+        return seen(asked).quality[:, columns].copy(), _filled(seen(asked).cost_usd[:, columns])
+
+    def gated(default: str) -> Router:
+        behind = guarded(route, default, MARGIN)
+
+        def route_behind(asked: Outcomes) -> tuple[Floats, Floats]:
+            quality, cost_usd = behind(asked)
+            quality[seen(asked).familiarity < LEAST_FAMILIARITY, asked.models.index(default)] = FAR_ABOVE
+            return quality, cost_usd
+
+        return route_behind
+
+    def predicts(prompt: str) -> Predictions:
+        return predictor.predict(read_prompt(prompt))
+
+    return Learned(predictor.models, route, gated, predicts, dict(predictor.fitted.about), content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """quality, cost_usd: (n, m), cost NaN where unknown; familiarity: (n,)."""
+
+    quality: Floats
+    cost_usd: Floats
+    familiarity: Floats
+
+
+def _see(predictor: Predictor, prompts: Sequence[str]) -> _Seen:
+    found = [predictor.foresee(read_prompt(prompt)) for prompt in prompts]
+    empty = np.zeros((0, len(predictor.models)))
+    return _Seen(
+        np.stack([one.quality for one in found]) if found else empty,
+        np.stack([one.cost_usd for one in found]) if found else empty,
+        np.array([one.familiarity for one in found]),
+    )
+
+
+def _filled(cost_usd: Floats) -> Floats:
+    """A cost nobody knows counts as the dearest one of the prompt; 0 where none is known."""
+    dearest = np.max(np.nan_to_num(cost_usd), axis=1, keepdims=True, initial=0.0)
+    return np.where(np.isnan(cost_usd), dearest, cost_usd)
