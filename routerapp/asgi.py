@@ -21,10 +21,14 @@ from routerapp.gateway.all_workers import exposition_for_sibling  # noqa: E402
 from routerapp.gateway.answers import send_refusal  # noqa: E402
 from routerapp.gateway.app import Gateway  # noqa: E402
 from routerapp.gateway.body import Receive, Scope, Send  # noqa: E402
-from routerapp.gateway.bounded_receive import BoundedReceive  # noqa: E402
+from routerapp.gateway.bounded_receive import MAX_BYTES, BoundedReceive  # noqa: E402
 from routerapp.logs.access import AccessLog  # noqa: E402
+from routerapp.serving.benchmarks import MOST_BYTES  # noqa: E402
 from routerapp.serving.startup import open_runtime  # noqa: E402
 
+# A benchmark's file and the few fields beside it.
+UPLOAD_PATHS = frozenset({"/api/benchmarks", "/evaluation/benchmarks/import/"})
+UPLOAD_BYTES = MOST_BYTES + 1024 * 1024
 GATEWAY_PATHS = frozenset({"/v1", "/api/route", "/livez", "/readyz", "/metrics"})
 
 
@@ -45,7 +49,8 @@ class Application:
 
     async def _answer_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["runtime"] = self._gateway.runtime
-        bounded = BoundedReceive(dict(scope["headers"]), receive)
+        most = UPLOAD_BYTES if scope["path"] in UPLOAD_PATHS else MAX_BYTES
+        bounded = BoundedReceive(dict(scope["headers"]), receive, most)
         if bounded.refused is None:
             await self._django(scope, bounded, send)
         if bounded.refused is not None:

@@ -87,13 +87,14 @@ def described(
     summary: str,
     answer: Any,
     *,
-    takes: type[StrictSerializer] | None = None,
+    takes: type[StrictSerializer] | Mapping[str, type[StrictSerializer]] | None = None,
     query: type[StrictSerializer] | None = None,
     status: int = 200,
     tag: str,
     name: str,
 ) -> Callable[[Any], Any]:
-    """The schema of one method: a sentence, what it takes, what it answers, and that errors have one shape."""
+    """The schema of one method: a sentence, what it takes (by media type where that is not JSON), what it answers, and that errors have
+    one shape."""
     return extend_schema(
         operation_id=name,
         summary=summary,

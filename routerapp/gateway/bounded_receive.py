@@ -16,15 +16,15 @@ MAX_BYTES = 4 * 1024 * 1024
 class BoundedReceive:
     """Passes messages on until the body is too long or too late; refused then says so. After the body nothing is limited."""
 
-    def __init__(self, headers: Mapping[bytes, bytes], receive: Receive) -> None:
+    def __init__(self, headers: Mapping[bytes, bytes], receive: Receive, most: int = MAX_BYTES) -> None:
         self.refused: Refused | None = None
         self._receive = receive
-        self._left = MAX_BYTES
+        self._most = self._left = most
         self._deadline = time.monotonic() + BODY_SECONDS
         self._is_whole = False
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared[:20]) > MAX_BYTES:
-            self.refused = _too_large()
+        if declared.isdigit() and int(declared[:20]) > most:
+            self.refused = _too_large(most)
 
     async def __call__(self) -> Message:
         if self._is_whole:
@@ -38,7 +38,7 @@ class BoundedReceive:
             )
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            return self._refuse(_too_large())
+            return self._refuse(_too_large(self._most))
         self._is_whole = not message.get("more_body", False)
         return message
 
@@ -49,5 +49,5 @@ class BoundedReceive:
         return {"type": "http.disconnect"}
 
 
-def _too_large() -> Refused:
-    return Refused(413, "body_too_large", f"The body is larger than {MAX_BYTES // 1024 // 1024} MB.")
+def _too_large(most: int) -> Refused:
+    return Refused(413, "body_too_large", f"The body is larger than {most // 1024 // 1024} MB.")

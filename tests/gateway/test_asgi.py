@@ -85,7 +85,7 @@ async def test_sends_the_gateways_paths_to_the_gateway_and_the_rest_to_django(tm
     assert runtime.is_draining
 
 
-async def post_to_django(body):
+async def post_to_django(body, path="/sign-in/"):
     """(status, code, bytes Django was given) of a POST to a page's address."""
     from routerapp.asgi import Application
 
@@ -104,7 +104,7 @@ async def post_to_django(body):
 
     transport = httpx.ASGITransport(Application(django))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        answer = await client.post("/sign-in/", content=body)
+        answer = await client.post(path, content=body)
     return answer.status_code, answer.json().get("error", {}).get("code"), sum(given)
 
 
@@ -114,6 +114,14 @@ async def test_a_page_takes_a_form_of_ordinary_size():
 
 async def test_a_page_reads_nothing_of_a_body_that_says_it_is_too_large():
     assert await post_to_django(b"a" * 5_000_000) == (413, "body_too_large", 0)
+
+
+async def test_only_a_benchmarks_file_may_be_larger_than_a_form():
+    body = b"a" * 5_000_000
+
+    assert await post_to_django(body, path="/evaluation/benchmarks/import/") == (200, None, 5_000_000)
+    assert await post_to_django(body, path="/api/benchmarks") == (200, None, 5_000_000)
+    assert (await post_to_django(body, path="/api/benchmarks/x"))[0] == 413
 
 
 async def test_a_page_stops_reading_a_body_without_a_length_at_its_limit():
