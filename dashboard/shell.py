@@ -16,6 +16,7 @@ NAVIGATION = (
     ("Requests", "requests", "dashboard:request-list"),
     ("Policies", "policies", "dashboard:policy-list"),
     ("Experiments", "experiments", "dashboard:experiment-list"),
+    ("Evaluation", "evaluation", "dashboard:evaluation"),
     ("Playground", "playground", "dashboard:playground"),
     ("Models", "models", "dashboard:language-model-list"),
     ("Providers", "providers", "dashboard:provider-list"),

@@ -25,6 +25,9 @@ KINDS = {
     "verify_audit": "Check the audit chain",
     "reprice_preview": "Compare recorded costs with today's prices",
     "reprice": "Re-price recorded costs",
+    "import_benchmark": "Read an imported benchmark",
+    "train_predictor": "Train a predictor",
+    "evaluate_predictor": "Evaluate on benchmarks",
 }
 STATE_TONES = {
     JobState.QUEUED: "info",

@@ -3,6 +3,7 @@
 from dashboard import (
     alert_urls,
     catalogue_urls,
+    evaluation_urls,
     experiment_urls,
     key_urls,
     operations_urls,
@@ -32,6 +33,7 @@ urlpatterns = [
     *welcome_urls.urlpatterns,
     *policy_urls.urlpatterns,
     *experiment_urls.urlpatterns,
+    *evaluation_urls.urlpatterns,
     *catalogue_urls.urlpatterns,
     *provider_urls.urlpatterns,
     *people_urls.urlpatterns,

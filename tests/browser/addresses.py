@@ -47,6 +47,14 @@ NOT_PAGES = frozenset(
         "experiment-decide",
         "experiment-discard",
         "experiment-csv",
+        "benchmark-delete",
+        "evaluation-job-stop",
+        "predictor-promote",
+        "predictor-retire",
+        "predictor-roll-back",
+        "predictor-evaluate",
+        "evaluation-csv",
+        "evaluation-draft",
         "welcome-close",
         "welcome-start-empty",
         "welcome-simulated",
@@ -96,6 +104,7 @@ PLAIN = (
 PLAIN += ("dimension-create", "deployment-create", "provider-create", "playground", "key-list", "key-create")
 PLAIN += ("team-create", "end-user-create", "provider-list", "price-import", "repricing")
 PLAIN += ("experiment-list", "experiment-create")
+PLAIN += ("evaluation", "benchmark-import", "predictor-train", "predictor-compare")
 PLAIN += ("alert-list", "alert-rule-kinds")
 PLAIN += ("audit", "system", "system-jobs", "system-settings")
 PLAIN += ("account", "second-factor", "user-list", "invitation-create", "sign-in-settings")
@@ -112,7 +121,7 @@ PLAIN += ("welcome-request",)
 
 
 def every_page(facts: Mapping[str, Any]) -> list[Address]:
-    """facts: draft, empty_draft, rule, key, incident, incident_over, alert_rule, alert_channel, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
+    """facts: draft, empty_draft, rule, key, incident, incident_over, training, evaluation, alert_rule, alert_channel, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
     draft = {"slug": "company", "draft_id": facts["draft"]}
     in_draft = ("draft-detail", "draft-document", "draft-changes", "settings-edit", "default-edit", "rule-create")
     names: dict[str, Mapping[str, Any]] = {
@@ -134,6 +143,10 @@ def every_page(facts: Mapping[str, Any]) -> list[Address]:
         "invitation": {"token": facts["invitation_token"]},
         "invitation-withdraw": {"invitation_id": facts["invitation"]},
         **_of_alerts(facts),
+        "benchmark-detail": {"slug": "hostile-benchmark"},
+        "evaluation-job": {"job_id": facts["training"]},
+        "predictor-detail": {"name": "hostile-predictor", "version": 1},
+        "evaluation-report": {"report_id": facts["evaluation"]},
         "policy-content-delete": {"slug": "company"},
         "key-edit": {"slug": facts["key"]},
         "team-edit": {"slug": "hostile-team"},
@@ -184,6 +197,10 @@ def _states(facts: Mapping[str, Any]) -> list[Address]:
         Address("experiment not started", "/experiments/hostile-draft/"),
         Address("experiment of the demo", "/experiments/cheaper-code/"),
         Address("experiment form refused", "/experiments/new/", _make_no_experiment),
+        Address("benchmark refused", "/evaluation/benchmarks/import/", _import_nothing),
+        Address("benchmark that could not be read", "/evaluation/benchmarks/hostile-failed/"),
+        Address("training, its models", "/evaluation/train/?benchmark=hostile-benchmark"),
+        Address("predictors compared", "/evaluation/predictors/compare/?a=hostile-predictor@1&b=hostile-predictor@1"),
         Address("policy never published", "/policies/hostile-policy/"),
         Address("empty draft", f"/policies/hostile-policy/drafts/{facts['empty_draft']}/"),
         Address("rule of a plain condition", f"/policies/company/drafts/{facts['draft']}/rules/pii-stays-local/"),
@@ -232,6 +249,11 @@ def _open_palette(page: Page) -> None:
     page.keyboard.press("Control+k")
     page.locator("#palette-query").fill("hostile")
     expect(page.locator("#palette [role=option]").first).to_be_visible()
+
+
+def _import_nothing(page: Page) -> None:
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator("[aria-invalid=true], .error").first).to_be_visible()
 
 
 def _make_no_experiment(page: Page) -> None:

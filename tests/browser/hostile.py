@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from tests.learned_documents import a_card, a_report
 from tests.process.product import Product
 
 MARKUP = "<img src=x onerror=alert(1)>\"'&lt;"
@@ -74,7 +75,17 @@ spent = alert_rules.add_rule("budget", {{"name": script, "subject": f"end_user:{
 settle(spent, [Reading(spent.subject, 0.9, {{"period": "day", "spent_nusd": 9, "limit_nusd": 10}})], timezone.now())
 close(spent.incidents.get(), timezone.now(), OVER)
 repricing = reprice_history.preview_repricing("hostile-place", 1_790_000_000_000, 1_790_600_000_000, **by)
-print(json.dumps({{"incident": incident.pk, "incident_over": spent.incidents.get().pk, "alert_rule": alert_rule.slug, "alert_channel": channel.slug, "repricing": repricing.pk, "invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
+from routerapp.models import BenchmarkData, EvaluationReport, Job, PredictorVersion
+single = {{"answered": 9, "quality": 0.5, "cost_usd": 0.001}}
+BenchmarkData.objects.create(slug="hostile-benchmark", name=markup, state="ready", file_name=markup, sha256="0" * 64, file_bytes=9, prompts=900, rows=1800,
+    model_names=[markup, script], singles={{markup: single, script: single}}, datasets={{markup: 900}})
+BenchmarkData.objects.create(slug="hostile-failed", name=markup, state="failed", problem=markup, file_name="x.csv", sha256="1" * 64, file_bytes=9)
+card, report = json.loads({json.dumps(a_card(MARKUP, ("hostile-model", SCRIPT)))!r}), json.loads({json.dumps(a_report(("hostile-model", SCRIPT)))!r})
+evaluated = EvaluationReport.objects.create(subject=markup, benchmarks=[markup], pool=[markup], report=report)
+PredictorVersion.objects.create(name="hostile-predictor", version=1, sha256="2" * 64, artefact=b"x", card={{**card, "report": evaluated.pk}})
+training = Job.objects.create(kind="train_predictor", queue="long", state="cancelled", message=markup,
+    arguments={{"name": markup, "benchmarks": [markup], "models": {{markup: script}}, "seed": 0, "leaves_one_out": True}})
+print(json.dumps({{"training": training.pk, "evaluation": evaluated.pk, "incident": incident.pk, "incident_over": spent.incidents.get().pk, "alert_rule": alert_rule.slug, "alert_channel": channel.slug, "repricing": repricing.pk, "invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
 """
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from routerapp.models import AlertChannel, AlertRule, Alias, Draft, EndUserAllowance, Invitation
+from routerapp.models import AlertChannel, AlertRule, Alias, Draft, EndUserAllowance, Invitation, Job
 from routerapp.serving import experiments
 from routerapp.serving.permissions import SYSTEM
 from tests import factories
 from tests.dashboard.recorded import record_traffic
+from tests.learned_documents import a_card, a_report
+from tests.learned_rows import a_benchmark, a_predictor, an_evaluation
 
 MARKUP = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
 ADDRESS = "javascript:alert(1)//"
@@ -51,6 +53,7 @@ def a_hostile_workspace(folder: Path) -> list[str]:
     factories.a_version(policy, factories.a_document("support", rules=RULES[:1]))
     factories.a_draft(policy, factories.a_document("support", rules=RULES[::-1]))
     _experiments()
+    _learned()
     fresh = factories.models.Policy.objects.create(slug="fresh", name=ADDRESS)
     Draft.objects.create(policy=fresh, base_version=0, document=factories.a_document("fresh"))
     channel = AlertChannel.objects.create(
@@ -76,6 +79,18 @@ def a_hostile_workspace(folder: Path) -> list[str]:
     )
     factories.an_attempt(spoken, error_class="BadAnswer", error_message=MARKUP)
     return [*ids, spoken.id]
+
+
+def _learned() -> None:
+    """A benchmark with a file's own words, a predictor and a report made of it, a training that runs and one that failed."""
+    single = {"answered": 9, "quality": 0.5, "cost_usd": None}
+    named = {"model_names": [MARKUP, ADDRESS], "singles": {MARKUP: single, ADDRESS: single}, "datasets": {MARKUP: 9}}
+    a_benchmark(slug="hostile-benchmark", name=MARKUP, file_name=MARKUP, **named)
+    a_benchmark(name=ADDRESS, state="failed", problem=MARKUP)
+    a_predictor(name="hostile-predictor", card=a_card(MARKUP, (MARKUP, ADDRESS)))
+    an_evaluation(subject=MARKUP, benchmarks=[MARKUP], pool=[MARKUP], report=a_report((MARKUP, ADDRESS)))
+    arguments = {"name": MARKUP, "benchmarks": [MARKUP], "models": {MARKUP: MARKUP}}
+    Job.objects.create(kind="train_predictor", arguments=arguments, state="running", message=MARKUP)
 
 
 def _experiments() -> None:

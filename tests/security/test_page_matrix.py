@@ -26,6 +26,7 @@ PAGES = {
         overview chart-csv request-list request-export request-detail request-replay request-why-not search password
         policy-list policy-detail version-detail draft-detail draft-document draft-changes
         experiment-list experiment-detail experiment-csv
+        evaluation benchmark-detail evaluation-job predictor-detail predictor-compare evaluation-report evaluation-csv
         language-model-list price-import deployment-detail language-model-detail provider-list provider-detail
         account second-factor second-factor-picture second-factor-off recovery-codes sign-out-others
         identity-link identity-unlink alert-list alert-incident playground
@@ -33,11 +34,13 @@ PAGES = {
     Role.EDITOR: """
         policy-create draft-create draft-rebase draft-discard settings-edit default-edit condition-matches
         rule-create rule-edit rule-move rule-toggle rule-remove experiment-create experiment-discard
+        benchmark-import benchmark-delete predictor-train predictor-evaluate evaluation-job-stop evaluation-draft
         dimension-create score-edit playground-route playground-run playground-why-not
     """,
     Role.PUBLISHER: """
         welcome-policy policy-set-default version-roll-back draft-publish
         experiment-start experiment-stop experiment-decide
+        predictor-promote predictor-retire predictor-roll-back
     """,
     Role.ADMIN: """
         sample-data-remove welcome welcome-close welcome-start-empty welcome-password welcome-provider
