@@ -113,7 +113,7 @@ def _left_out(run: dict[str, Any]) -> str:
     head += ["no regard for cost, against the default", "worst category, against the default", "categories under −1 %"]
     lines = [head, *(_left_out_row(name, one) for name, one in found.items())]
     return (
-        "## Categories never seen\n\nEach category is left out of training in turn; ours with its gate. PerfGain in %. The best single model is "
+        "## Categories never seen\n\nWhole categories are left out of training, in as many folds as told (several categories at once where there are more); ours with its gate. PerfGain in %. The best single model is "
         "known in hindsight only; the default is the best model of the other categories, to which the gate falls back.\n\n"
         + aligned(lines)
     )
