@@ -3,7 +3,7 @@
 from django.urls import URLPattern
 
 from dashboard.sitemap import page
-from dashboard.views import benchmarks, evaluation, evaluation_reports, predictors
+from dashboard.views import benchmarks, evaluation, evaluation_reports, predictors, prior
 
 HERE = "evaluation/"
 PREDICTOR = HERE + "predictors/<slug:name>/<int:version>/"
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     page(HERE + "benchmarks/import/", benchmarks.benchmark_import, "benchmark-import"),
     page(BENCHMARK, benchmarks.benchmark_detail, "benchmark-detail"),
     page(BENCHMARK + "delete/", benchmarks.benchmark_delete, "benchmark-delete"),
+    page(HERE + "prior/", prior.predictor_prior, "predictor-prior"),
     page(HERE + "train/", predictors.predictor_train, "predictor-train"),
     page(HERE + "predictors/compare/", predictors.predictor_compare, "predictor-compare"),
     page(HERE + "predictors/roll-back/", predictors.predictor_roll_back, "predictor-roll-back"),

@@ -76,7 +76,7 @@ def strategy_detail(strategy: Mapping[str, Any]) -> str:
         arms = [arm for arm in strategy["arms"] if isinstance(arm, Mapping)]
         return ", ".join(f"{arm.get('name')} {_plain(arm.get('weight', 1))}" for arm in arms)
     if kind := str(strategy.get("kind", "")):
-        if (words := _LEARNED_DETAIL.get(kind)) is not None:
+        if len(strategy) > 1 and (words := _LEARNED_DETAIL.get(kind)) is not None:
             return words(strategy)
     return f"by {strategy['on']}" if isinstance(strategy.get("on"), str) else ""
 

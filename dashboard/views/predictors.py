@@ -162,7 +162,7 @@ def _card_page(
     context = {
         "row": row,
         "tone": PREDICTOR_TONES[PredictorState(row.state)],
-        "card": card_of(row.card),
+        "card": None if row.card.get("prior") else card_of(row.card),
         "live": live,
         "is_live": is_live,
         "previous": predictors.previous_predictor(row) if is_live else None,
@@ -174,7 +174,8 @@ def _card_page(
         "may_override": may_override,
         "may_train": can(request, "train_predictor"),
     }
-    return render_page(request, "dashboard/evaluation/predictor.html", context, status=status)
+    page = "prior_predictor" if row.card.get("prior") else "predictor"
+    return render_page(request, f"dashboard/evaluation/{page}.html", context, status=status)
 
 
 def _row(name: str, version: int) -> PredictorVersion:

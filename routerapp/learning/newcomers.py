@@ -70,8 +70,13 @@ def join(fitted: Fitted, readings: Readings, model: str, graded: Graded) -> Fitt
 
 def in_order(fitted: Fitted, models: Sequence[str]) -> Fitted:
     """The same predictor with its models in this order."""
-    at = [fitted.models.index(model) for model in models]
-    k = fitted.topics.directions.shape[1] - len(models)
+    return taken(fitted, [fitted.models.index(model) for model in models], models)
+
+
+def taken(fitted: Fitted, places: Sequence[int], names: Sequence[str]) -> Fitted:
+    """The models at these places under these names; one may stand twice."""
+    at = list(places)
+    k = fitted.topics.directions.shape[1] - len(fitted.models)
     parts = _parts(fitted, fitted.table.astype(np.float64))
     offsets = [part[0] for part in _parts(fitted, fitted.offsets[None, :])]
     for part in (0, 2, 3):
@@ -79,7 +84,7 @@ def in_order(fitted: Fitted, models: Sequence[str]) -> Fitted:
     directions = np.concatenate((fitted.topics.directions[:, :k], fitted.topics.directions[:, k:][:, at]), axis=1)
     return replace(
         fitted,
-        models=tuple(models),
+        models=tuple(names),
         topics=replace(fitted.topics, directions=directions),
         table=np.concatenate(parts, axis=1).astype(np.float32),
         offsets=np.concatenate(offsets),

@@ -72,13 +72,15 @@ def place(
     return np.asarray(np.add.reduce(found, axis=0).astype(np.float64) * (HALF_BIAS / STORED_TIMES))
 
 
-def find_topics(readings: Readings, seed: int, size: int = SIZE) -> Topics:
-    """The directions of these prompts; fewer than `size` for few prompts. Time grows with the number of n-grams."""
+def find_topics(readings: Readings, seed: int, most: int = BUCKETS, size: int = SIZE) -> Topics:
+    """The directions of these prompts; fewer than `size` for few prompts. most: so many n-grams, those of most prompts, are looked at."""
     n = len(readings)
     seen = np.bincount(readings.buckets, minlength=BUCKETS)
     kept = np.flatnonzero((seen >= min(LEAST_PROMPTS, max(2, n // 50))) & (seen <= max(MOST_SHARE * n, 2))).astype(
         np.int32
     )
+    if len(kept) > most:
+        kept = np.sort(kept[np.argsort(-seen[kept], kind="stable")[:most]])
     size = max(1, min(size, n // 8, len(kept)))
     if not len(kept):
         return Topics(kept, np.zeros(0, np.float32), np.zeros((0, size), np.float16))

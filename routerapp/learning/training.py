@@ -19,6 +19,7 @@ from routerapp.learning.folds import COUNT, folds_of
 from routerapp.learning.margins import Margins, take_apart
 from routerapp.learning.newcomers import Graded, in_order, join, newcomers
 from routerapp.learning.ngram_head import fit_ngrams
+from routerapp.learning.ngrams import BUCKETS
 from routerapp.learning.outcomes import Outcomes
 from routerapp.learning.reading import READING, Readings
 from routerapp.learning.sparse import Table
@@ -71,7 +72,11 @@ class Basis:
 
 
 def train(
-    outcomes: Outcomes, readings: Readings, seed: int = 0, progress: Progress = lambda stage, share: None
+    outcomes: Outcomes,
+    readings: Readings,
+    seed: int = 0,
+    progress: Progress = lambda stage, share: None,
+    most_ngrams: int = BUCKETS,
 ) -> Fitted:
     """A predictor for the models of these outcomes; the same input gives the same arrays. Raises TooFewOutcomes.
 
@@ -79,10 +84,10 @@ def train(
     """
     new = newcomers(outcomes.quality)
     if not len(new):
-        return _train_pool(outcomes, readings, seed, progress)
+        return _train_pool(outcomes, readings, seed, progress, most_ngrams)
     settled = [model for at, model in enumerate(outcomes.models) if at not in new]
     answered = (~np.isnan(np.delete(outcomes.quality, new, axis=1))).any(axis=1)
-    fitted = _train_pool(outcomes.pool(settled), readings.rows(np.flatnonzero(answered)), seed, progress)
+    fitted = _train_pool(outcomes.pool(settled), readings.rows(np.flatnonzero(answered)), seed, progress, most_ngrams)
     columns = [outcomes.models.index(model) for model in settled]
     for column in new.tolist():
         rows = np.flatnonzero(~np.isnan(outcomes.quality[:, column]))
@@ -101,13 +106,13 @@ def train(
     return in_order(fitted, outcomes.models)
 
 
-def _train_pool(outcomes: Outcomes, readings: Readings, seed: int, progress: Progress) -> Fitted:
+def _train_pool(outcomes: Outcomes, readings: Readings, seed: int, progress: Progress, most_ngrams: int) -> Fitted:
     if len(outcomes) < LEAST_PROMPTS:
         raise TooFewOutcomes(
             f"{len(outcomes)} prompts have outcomes of these models; at least {LEAST_PROMPTS} are needed."
         )
     progress("topics", 0.0)
-    topics = find_topics(readings, seed)
+    topics = find_topics(readings, seed, most_ngrams)
     placed = topics.project(readings)
     scale = fit_scale(readings, placed)
     progress("clusters", 0.3)

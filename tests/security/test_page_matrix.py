@@ -34,7 +34,7 @@ PAGES = {
     Role.EDITOR: """
         policy-create draft-create draft-rebase draft-discard settings-edit default-edit condition-matches
         rule-create rule-edit rule-move rule-toggle rule-remove experiment-create experiment-discard
-        benchmark-import benchmark-delete predictor-train predictor-evaluate evaluation-job-stop evaluation-draft
+        benchmark-import benchmark-delete predictor-prior predictor-train predictor-evaluate evaluation-job-stop evaluation-draft
         dimension-create score-edit playground-route playground-run playground-why-not
     """,
     Role.PUBLISHER: """
