@@ -19,6 +19,7 @@ KINDS = {
     "evaluate_alerts": "Look at the alert rules",
     "send_alerts": "Send alerts",
     "refresh_evidence": "Measure tokens and answers",
+    "learn_from_use": "Learn from feedback",
     "refresh_prices": "Refresh prices",
     "retention": "Forget what is over its time",
     "compact_rollups": "Thin out sums per minute and hour",

@@ -28,8 +28,8 @@ class VoteLimits:
     """per_day: votes of one voter that count in a day (of UTC). most_share: of a score's votes that one voter may hold, but
     least_cap votes always. taste: how far a voter may honestly stand off, 0 to 1. false_share: expected share of honest voters
     among those left out. few: voters with fewer votes in all are judged together,
-    and nobody alone over fewer on a model. pull: standard errors that one voter
-    may pull a model's score by.
+    and nobody alone over fewer on a model. others: so many pieces of anybody else there must be on a model before strangers
+    can be at odds with them. pull: standard errors that one voter may pull a model's score by.
     """
 
     per_day: int = 50
@@ -38,6 +38,7 @@ class VoteLimits:
     taste: float = 0.1
     false_share: float = 0.1
     few: int = 5
+    others: float = 20.0
     pull: float = 2.5
 
 
@@ -151,7 +152,10 @@ def _at_odds(pieces: Pieces, voter: Integers, kept: Floats, limits: VoteLimits) 
 
 
 def _strangers(pieces: Pieces, voter: Integers, kept: Floats, limits: VoteLimits) -> list[Quarantine]:
-    """Voters with few votes in all, taken together, against everybody else: many accounts with one vote each look like this."""
+    """Voters with few votes in all, taken together, against everybody else: many accounts with one vote each look like this.
+
+    Where strangers are all there is, there is nobody they could be at odds with: what they say is what is known.
+    """
     _, place = np.unique(voter, return_inverse=True)
     votes = np.bincount(place, weights=pieces.is_vote * (kept > 0))
     is_stranger = (votes[place] < limits.few) & pieces.is_vote
@@ -159,7 +163,10 @@ def _strangers(pieces: Pieces, voter: Integers, kept: Floats, limits: VoteLimits
     left = residuals(pieces, is_stranger.astype(np.int64), kept, np.ones(len(pieces)))
     surprise = np.where(left.voter == 1, disagreement(left, limits.taste), 0.0)
     found = []
+    others = np.bincount(pieces.model, weights=pieces.count * (kept > 0) * ~is_stranger, minlength=len(pieces.models))
     for at in np.flatnonzero(surprise > log(len(pieces.models) / limits.false_share)).tolist():
+        if others[int(left.model[at])] < limits.others:
+            continue
         rows = (left.place == at) & is_stranger
         kept[rows] = 0.0
         detail = {"mean": round(float(left.mean[at]), 4), "others": round(float(left.expected[at]), 4)}

@@ -129,6 +129,12 @@ def _train(job: Job, now: datetime) -> Found:
     return Found(*run_training(job, now))
 
 
+def _learn_from_use(job: Job, now: datetime) -> str:
+    from routerapp.serving.learn_from_use import learn_from_use
+
+    return learn_from_use(job, now)
+
+
 def _evaluate(job: Job, now: datetime) -> Found:
     from routerapp.serving.evaluate_predictor import run_evaluation
 
@@ -147,6 +153,7 @@ KINDS: Mapping[str, Body] = MappingProxyType(
         "verify_audit": _verify_audit,
         "reprice_preview": _reprice_preview,
         "reprice": _reprice,
+        "learn_from_use": _learn_from_use,
         IMPORT: read_benchmark,
         TRAIN: _train,
         EVALUATE: _evaluate,
