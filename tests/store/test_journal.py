@@ -102,7 +102,7 @@ def test_a_full_disk_frees_the_reserve_and_then_refuses(tmp_path) -> None:
 
 
 def test_room_returns_when_the_disk_has_space_again(tmp_path) -> None:
-    disk = SmallDisk(room=2_000)
+    disk = SmallDisk(room=2_100)
     clock = [0.0]
     journal = small_journal(tmp_path, write=disk.write, monotonic=lambda: clock[0])
     disk.reserve = journal.folder / RESERVE_NAME
