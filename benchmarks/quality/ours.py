@@ -6,18 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from routerapp.learning.gate import LEAST_FAMILIARITY, WIDE_MARGIN
 from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.predicted import predicted
 from routerapp.learning.predictor import Predictor
 from routerapp.learning.reading import PromptReading, Readings, read_prompt, together
 from routerapp.learning.routers import Router, guarded, means
 from routerapp.learning.training import train
-
-# What the `learned` strategy has where a policy says nothing else.
-MARGIN = WIDE_MARGIN
-# No regard for cost makes up for it.
-FAR_ABOVE = 1e6
 
 _read: dict[str, PromptReading] = {}
 
@@ -47,15 +41,11 @@ def fit_guarded(outcomes: Outcomes, seed: int) -> Router:
     """
     predictor = _trained(outcomes, seed)
     default = int(means(outcomes.quality).argmax())
-    foreseen = guarded(predicted(predictor, readings), outcomes.models[default], MARGIN)
 
-    def route(asked: Outcomes) -> tuple[Floats, Floats]:
-        quality, cost_usd = foreseen(asked)
-        familiarity = np.array([predictor.foresee(_read[prompt]).familiarity for prompt in asked.prompts])
-        quality[familiarity < LEAST_FAMILIARITY, default] = FAR_ABOVE
-        return quality, cost_usd
+    def familiarity(asked: Outcomes) -> Floats:
+        return np.array([predictor.foresee(_read[prompt]).familiarity for prompt in asked.prompts])
 
-    return route
+    return guarded(predicted(predictor, readings), outcomes.models[default], familiarity=familiarity)
 
 
 def _trained(outcomes: Outcomes, seed: int) -> Predictor:

@@ -9,7 +9,6 @@ import numpy as np
 
 from benchmarks.quality.contestants import FITS, GATED, ORACLE, OURS, PREDICTS_NOTHING, SEES_MORE
 from benchmarks.quality.data import BenchmarkData, divided
-from benchmarks.quality.ours import MARGIN
 from benchmarks.quality.pools import Pool
 from routerapp.learning.bootstrap import Figure
 from routerapp.learning.evaluation import differences, drawn_figures, with_intervals
@@ -72,7 +71,7 @@ def _fitted(train: Outcomes) -> tuple[dict[str, Router], dict[str, float]]:
         seconds[name] = round(time.perf_counter() - start, 2)
         if name == OURS:
             default = train.models[int(means(train.quality).argmax())]
-            routers[GATED] = guarded(routers[OURS], default, MARGIN)
+            routers[GATED] = guarded(routers[OURS], default)
     return routers, seconds
 
 

@@ -10,8 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from routerapp.engine.strategies.learned import MARGIN
+from routerapp.engine.strategies.predicted import MIN_FAMILIARITY
 from routerapp.learning.outcomes import Floats, Outcomes
 
+# No regard for cost makes up for it.
+FAR_ABOVE = 1e6
 # Predicted quality and predicted cost in USD, (n, m) each, for the prompts and models of these outcomes.
 Router = Callable[[Outcomes], tuple[Floats, Floats]]
 # Makes a router from graded outcomes and a seed.
@@ -117,16 +121,25 @@ def without(router: Router, model: str) -> Router:
     return route
 
 
-def guarded(router: Router, default: str, margin: float) -> Router:
-    """The do-no-harm gate: leaves the default model only where another's predicted quality is better by more than margin (0 to 1).
+def guarded(
+    router: Router,
+    default: str,
+    margin: float = MARGIN,
+    familiarity: Callable[[Outcomes], Floats] | None = None,
+    least: float = MIN_FAMILIARITY,
+) -> Router:
+    """The do-no-harm gate as the strategy `learned` has it: leaves the default model only where another's predicted quality is better
+    by more than margin (0 to 1), and never for a prompt less familiar than least; familiarity gives (n,), None: all are familiar.
 
     What the gate holds back is dearer choices' promise, so the default gets the margin as a head start; cost is untouched.
     """
 
     def route(outcomes: Outcomes) -> tuple[Floats, Floats]:
         quality, cost_usd = router(outcomes)
-        lifted = quality.copy()
-        lifted[:, outcomes.models.index(default)] += margin
+        lifted, column = quality.copy(), outcomes.models.index(default)
+        lifted[:, column] += margin
+        if familiarity is not None:
+            lifted[familiarity(outcomes) < least, column] = FAR_ABOVE
         return lifted, cost_usd
 
     return route

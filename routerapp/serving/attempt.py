@@ -8,7 +8,7 @@ from routerapp.engine.money import attempt_cost, price_at
 from routerapp.engine.types import DeploymentFacts, PlanStep, Price
 from routerapp.providers.base import Reply, Target, Upstream, Usage
 from routerapp.providers.clock import Clock
-from routerapp.providers.errors import ProviderError
+from routerapp.providers.errors import BadAnswer, ProviderError
 from routerapp.serving.plan_job import PlanJob
 from routerapp.serving.usage import NOTHING_USED, CountedUsage, count_usage
 from routerapp.store.live import LiveState
@@ -170,3 +170,8 @@ def upstream_seconds(attempts: Sequence[Attempt]) -> float:
         seconds += max(0.0, end - max(start, until))
         until = max(until, end)
     return seconds
+
+
+def unhandled(problem: Exception) -> BadAnswer:
+    """What a problem of ours is to the caller: the answer was there and is lost."""
+    return BadAnswer(f"This answer could not be handled ({type(problem).__name__}).")

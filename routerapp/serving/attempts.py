@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,9 +26,9 @@ from routerapp.engine.types import InFlight, LiveDeployment, PlanStep, ProbePerm
 from routerapp.engine.verdicts import Verdict
 from routerapp.providers.base import Adapter, Reply, Transport, dialect_of
 from routerapp.providers.clock import Clock
-from routerapp.providers.errors import BadAnswer, ProviderError, TotalTimeout
+from routerapp.providers.errors import ProviderError, TotalTimeout
 from routerapp.serving.answer_stream import AnswerStream
-from routerapp.serving.attempt import Attempt, upstream_seconds
+from routerapp.serving.attempt import Attempt, unhandled, upstream_seconds
 from routerapp.serving.backoff import Backoff
 from routerapp.serving.cascade import Beside, KeptStream, refusals_of
 from routerapp.serving.exchange import Exchange
@@ -83,7 +84,6 @@ class PlanRun:
         self._answering: Attempt | None = None
         self._skipped: list[SkippedStep] = []
         self._errors: list[ProviderError] = []
-        self._gate: PlanGate | None = None
         self._stream: AnswerStream | KeptStream | None = None
         self._status = ""
         self._is_active = False
@@ -163,6 +163,11 @@ class PlanRun:
             warnings=attempt.warnings if attempt else (),
         )
 
+    @cached_property
+    def _gate(self) -> PlanGate:
+        """Made when a second attempt is thinkable: most plans end with their first."""
+        return PlanGate(self._job)
+
     async def _try_plan(self, ask: Callable[[Attempt], Awaitable[T]]) -> tuple[Attempt, T]:
         """The loop: each step in order, a hedge beside the step before it. An answer that does not pass is better than none after it."""
         self._is_active = True
@@ -172,12 +177,12 @@ class PlanRun:
         kept: tuple[Attempt, T] | None = None
         try:
             while position < len(plan):
-                hedge_after_ms = self._hedge_after_ms(position)
+                step, hedge_after_ms = plan[position], self._hedge_after_ms(position)
                 if hedge_after_ms is None:
                     found, used = await self._try_step(position, ask), 1
                 else:
                     found, used = await self._race_step(position, ask, hedge_after_ms)
-                if found is not None and await self._is_accepted(plan[position], *found):
+                if found is not None and (not step.accept_if or await self._is_accepted(step, *found)):
                     self._answering = found[0]
                     return found
                 kept = found or kept
@@ -194,18 +199,16 @@ class PlanRun:
 
     async def _is_accepted(self, step: PlanStep, attempt: Attempt, answer: T) -> bool:
         """One that is not is booked at once, with the checks that it failed."""
-        refusals = await refusals_of(step, self._job, answer, self._ask_beside) if step.accept_if else ()
+        refusals = await refusals_of(step, self._job, answer, self._ask_beside)
         if refusals:
             attempt.warnings += refusals
-            attempt.succeeded()
-            if attempt.upstream is not None:
-                await attempt.upstream.close()
+            await self._book(attempt)
         return not refusals
 
     async def _ask_beside(self, beside: Beside) -> bytes | None:
         """One more call that a check needs, as a plan of its own within what is left of this one; None where it gets no answer."""
-        spent = sum(one.record.cost_nusd or 0 for one in self._tried if one.record)
-        job = beside.job(self._job, len(self._tried), spent, self._deadline - self._with.clock.monotonic())
+        seconds_left, spent = self._deadline - self._with.clock.monotonic(), self._spent(self._with.clock.now_ms())
+        job = beside.job(self._job, len(self._tried), spent, seconds_left)
         run = PlanRun(self._with, job)
         try:
             return (await run.plain()).body if run._is_open(job.decision.plan[0], note=True) else None
@@ -232,7 +235,7 @@ class PlanRun:
                     return None
                 wait = self._wait_before_retry(step, error, retry, plan[position + 1 :])
             except Exception as problem:
-                self._fail(attempt, _unhandled(problem))
+                self._fail(attempt, unhandled(problem))
                 raise
             if wait is None:
                 return None
@@ -324,17 +327,17 @@ class PlanRun:
 
     def _is_open(self, step: PlanStep, *, note: bool = False) -> bool:
         """Whether the engine admits this step now. note: keep the reason when it does not."""
-        if self._gate is None:
-            self._gate = PlanGate(self._job)
         now_ms = self._with.clock.now_ms()
-        spent = sum(
-            (one.record.cost_nusd or 0) if one.record else self._gate.cost_of(one.step, self._live_of(one.step), now_ms)
-            for one in self._tried
-        )
-        reason = self._gate.why_not(step, self._live_of(step), now_ms, spent, is_starting=note)
+        reason = self._gate.why_not(step, self._live_of(step), now_ms, self._spent(now_ms), is_starting=note)
         if reason is not None and note:
             self._skipped.append(SkippedStep(step.deployment, *reason))
         return reason is None
+
+    def _spent(self, now_ms: int) -> int:
+        """Nano-dollars of all attempts so far; of one that is not booked yet, what it is expected to cost."""
+        ended = sum(one.record.cost_nusd or 0 for one in self._tried if one.record)
+        running = [one.step for one in self._tried if one.record is None]
+        return ended + sum(self._gate.cost_of(step, self._live_of(step), now_ms) for step in running)
 
     def _live_of(self, step: PlanStep) -> LiveDeployment:
         view = self._with.live.view(self._with.clock.now_ms())
@@ -369,6 +372,9 @@ class PlanRun:
 
     async def _succeed(self, attempt: Attempt) -> None:
         self._status = "ok"
+        await self._book(attempt)
+
+    async def _book(self, attempt: Attempt) -> None:
         attempt.succeeded()
         if attempt.upstream is not None:
             await attempt.upstream.close()
@@ -378,8 +384,6 @@ class PlanRun:
         self._errors.append(error)
         attempt.abort()
         attempt.failed(error)
-        if self._gate is None:
-            self._gate = PlanGate(self._job)
         self._gate.note(attempt.step, error)
 
     def _give_up(self, problem: BaseException) -> None:
@@ -387,13 +391,9 @@ class PlanRun:
         running = [attempt for attempt in self._tried if attempt.record is None]
         if isinstance(problem, Exception):
             for attempt in running:
-                self._fail(attempt, _unhandled(problem))
+                self._fail(attempt, unhandled(problem))
             return
         self._status = "cancelled"
         for attempt in running:
             attempt.abort()
             attempt.cancelled()
-
-
-def _unhandled(problem: Exception) -> BadAnswer:
-    return BadAnswer(f"This answer could not be handled ({type(problem).__name__}).")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from routerapp.engine.answer_checks import ASKING, Check, checks_of
 from routerapp.engine.chat import Chat
-from routerapp.engine.types import Inputs, PlanStep
+from routerapp.engine.types import Features, Inputs, PlanStep
 from routerapp.providers.base import Reply
 from routerapp.serving.answer_acceptance import NOT_ACCEPTED, WrittenAnswer, failed_checks
 from routerapp.serving.answer_stream import AnswerStream
@@ -60,10 +60,11 @@ class KeptStream:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A question that a check asks: of whom, and what."""
+    """A question that a check asks: of whom, and what. is_own: not the caller's question again, so nothing said of that one holds."""
 
     deployment: str
     chat: Chat
+    is_own: bool = False
 
     def job(self, job: PlanJob, tried: int, spent_nusd: int, seconds_left: float) -> PlanJob:
         """A plan of one step within what is left of that job's time, money and limits; nothing falls back, nothing is tried again."""
@@ -76,23 +77,27 @@ class Beside:
             max_cost_nusd=None if ceiling is None else max(0, ceiling - spent_nusd),
             hedge_after_ms=None,
         )
-        decision = replace(job.decision, plan=(PlanStep(self.deployment, CHECK),), limits=limits)
+        parameters = {} if self.is_own else job.decision.parameters
+        plan = (PlanStep(self.deployment, CHECK),)
+        decision = replace(job.decision, plan=plan, limits=limits, parameters=parameters)
         inputs = self._inputs(job.inputs)
-        hold = None if job.hold is None else job.hold.beside(self.chat, inputs)
         return replace(
             job,
             chat=self.chat,
             decision=decision,
             inputs=inputs,
             effects=(),
-            hold=hold,
+            hold=None if job.hold is None else job.hold.beside(self.chat, decision, inputs),
             numbers_after=MOST_STEPS + tried,
         )
 
     def _inputs(self, inputs: Inputs) -> Inputs:
-        tokens = max(1, self.chat.body_bytes // 4)
-        facts = replace(inputs.facts, max_tokens=self.chat.max_tokens, stream=False)
-        return replace(inputs, features=replace(inputs.features, prompt_tokens=tokens), facts=facts)
+        """What a model must be able to do for this question: one of ours is plain text, whatever the caller's needs."""
+        if not self.is_own:
+            return replace(inputs, facts=replace(inputs.facts, stream=False))
+        facts = replace(inputs.facts, max_tokens=self.chat.max_tokens, stream=False, needs_json_schema=False)
+        features = Features(prompt_tokens=max(1, self.chat.body_bytes // 4), task=inputs.features.task)
+        return replace(inputs, features=features, facts=facts, predictions=None)
 
 
 AskBeside = Callable[[Beside], Awaitable[bytes | None]]
@@ -133,7 +138,7 @@ async def _agrees(check: Check, step: PlanStep, job: PlanJob, answer: WrittenAns
 async def _is_graded(check: Check, step: PlanStep, job: PlanJob, answer: WrittenAnswer, ask: AskBeside) -> bool:
     """A judge that cannot be asked, or says no grade, has not passed the answer."""
     judge = str(check.value["by"]).partition(":")[2]
-    body = await ask(Beside(judge, grading(job.chat, answer.text)))
+    body = await ask(Beside(judge, grading(job.chat, answer.text), is_own=True))
     grade = None if body is None else grade_in(WrittenAnswer(body, is_stream=False).text)
     return grade is not None and grade >= float(check.value["least"])
 

@@ -62,12 +62,14 @@ class Hold:
         self._sent = _Sent(chat, inputs, decision.parameters)
         self._worst: dict[str, WorstCase] = {}
         self._running: Counter[str] = Counter()
+        self._outer: Hold | None = None
         self.caps: Mapping[str, int] = caps_in(decision.trace)
 
-    def beside(self, chat: Chat, inputs: Inputs) -> Hold:
-        """For another question within the same request: what it may cost is asked of the same subjects, next to what still runs."""
-        own = Hold(self._limits, self._grant, self._clock, chat, self._decision, inputs, self._config, self._evidence)
-        own._running, own.caps = self._running, {}
+    def beside(self, chat: Chat, decision: Decision, inputs: Inputs) -> Hold:
+        """For another question within the same request: held of the same subjects, next to what still runs of this one."""
+        own = Hold(self._limits, self._grant, self._clock, chat, decision, inputs, self._config, self._evidence)
+        own._outer = self
+        own.caps = self.caps if chat.max_tokens is None else {}
         return own
 
     def take(self, now_ms: int) -> Shortage | None:
@@ -97,7 +99,7 @@ class Hold:
         charge = self._charge(deployment, now_ms)
         if charge.nusd is None and self._counts_money and not self._lets_unpriced_through:
             return Verdict.UNPRICED, {}
-        needed = _sum([charge, *(self._charge(slug, now_ms) for slug in self._running.elements())])
+        needed = _sum([charge, *self._still_running(now_ms)])
         ask = self._limits.hold if is_starting else self._limits.shortage
         shortage = ask(self._grant, needed.nusd or 0, needed.tokens, now_ms)
         if shortage is None:
@@ -135,6 +137,10 @@ class Hold:
     def _lets_unpriced_through(self) -> bool:
         budgets = self._config.budgets
         return budgets is not None and budgets.unpriced == "allow"
+
+    def _still_running(self, now_ms: int) -> list[Charge]:
+        own = [self._charge(slug, now_ms) for slug in self._running.elements()]
+        return own if self._outer is None else [*self._outer._still_running(now_ms), *own]
 
     def _hold(self, charge: Charge, now_ms: int) -> Shortage | None:
         return self._limits.hold(self._grant, charge.nusd or 0, charge.tokens, now_ms)

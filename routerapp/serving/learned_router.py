@@ -18,10 +18,6 @@ from routerapp.learning.reading import read_prompt, read_prompts
 from routerapp.learning.routers import Router, guarded
 
 READING = 0.15
-# The `learned` strategy's own, where a policy says nothing else.
-MARGIN, LEAST_FAMILIARITY = 0.02, 0.1
-# No regard for cost makes up for it.
-FAR_ABOVE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +71,7 @@ def _learned(predictor: Predictor, content: bytes) -> Learned:
         return seen(asked).quality[:, columns].copy(), _filled(seen(asked).cost_usd[:, columns])
 
     def gated(default: str) -> Router:
-        behind = guarded(route, default, MARGIN)
-
-        def route_behind(asked: Outcomes) -> tuple[Floats, Floats]:
-            quality, cost_usd = behind(asked)
-            quality[seen(asked).familiarity < LEAST_FAMILIARITY, asked.models.index(default)] = FAR_ABOVE
-            return quality, cost_usd
-
-        return route_behind
+        return guarded(route, default, familiarity=lambda asked: seen(asked).familiarity)
 
     def predicts(prompt: str) -> Predictions:
         return predictor.predict(read_prompt(prompt))

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from routerapp.engine.strategies.learned import MARGIN
 from routerapp.learning import baselines, routers
 from routerapp.learning.evaluation import evaluate
 from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.reading import read_prompts
 from routerapp.learning.report import Report
 from routerapp.learning.routers import Fit, Router
-from routerapp.serving.learned_router import MARGIN, Learned
+from routerapp.serving.learned_router import Learned
 
 SCHEMA = 1
 OURS, GATED = "ours", "gated"

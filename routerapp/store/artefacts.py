@@ -13,12 +13,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from django.apps import apps
+from routerapp.store.predictors import BadArtefact, artefact_bytes
 
 FOLDER = "predictors"
 SUFFIX = ".safetensors"
 MOST_KEPT = 4
-TABLE = "PredictorVersion"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,17 +25,7 @@ class NoArtefact(LookupError):
     """The artefact is nowhere, or is not what its address says; the message says which."""
 
 
-def load_artefact(sha256: str) -> bytes | None:
-    """The bytes of an artefact as the database has them; None where it has none of this address."""
-    try:
-        versions = apps.get_app_config("routerapp").get_model(TABLE)
-    except LookupError:
-        return None
-    found = versions._default_manager.filter(sha256=sha256).values_list("artefact", flat=True).first()
-    return None if found is None else bytes(found)
-
-
-def cached_artefact(sha256: str, folder: Path, load: Callable[[str], bytes | None] = load_artefact) -> Path:
+def cached_artefact(sha256: str, folder: Path, load: Callable[[str], bytes | None] = artefact_bytes) -> Path:
     """Where this artefact lies in the data folder, fetched if need be. Raises NoArtefact, DatabaseError and OSError."""
     if not _SHA256.fullmatch(sha256):
         raise NoArtefact(f"{sha256[:64]!r} is no address of an artefact: 64 hex digits are expected.")
@@ -44,7 +33,10 @@ def cached_artefact(sha256: str, folder: Path, load: Callable[[str], bytes | Non
     with contextlib.suppress(FileNotFoundError):
         if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
             return path
-    content = load(sha256)
+    try:
+        content = load(sha256)
+    except BadArtefact as error:
+        raise NoArtefact(str(error)) from None
     if content is None:
         raise NoArtefact(f"The predictor {sha256[:12]} is not in the database.")
     if hashlib.sha256(content).hexdigest() != sha256:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from routerapp.learning import artefact
 from routerapp.learning.reading import read_prompt
 from routerapp.models import AuditEvent, PredictorState, PredictorVersion
-from routerapp.store.artefacts import load_artefact
+from routerapp.store.artefacts import cached_artefact
 from tests.factories import a_deployment, a_language_model
 
 pytestmark = pytest.mark.django_db
@@ -55,14 +55,14 @@ def test_what_is_made_is_a_candidate_that_foresees_for_these_models(signed_in, c
     assert PredictorVersion.objects.count() == 1
 
 
-def test_promoted_it_is_what_gateways_load(signed_in, catalogue: None) -> None:
+def test_promoted_it_is_what_gateways_load(signed_in, catalogue: None, tmp_path) -> None:
     signed_in("editor").post(url("predictor-prior"), {"tier-small": "weak", "tier-large": "strong"})
     row = PredictorVersion.objects.get()
 
     answer = signed_in("publisher").post(url("predictor-promote", "prior", 1), {"reason": ""})
 
     assert answer.status_code == 302
-    assert load_artefact(row.sha256) == bytes(row.artefact)
+    assert cached_artefact(row.sha256, tmp_path).read_bytes() == bytes(row.artefact)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,13 @@ import msgspec
 import pytest
 
 from routerapp.engine.answer_checks import Check
+from routerapp.engine.types import AllowanceFacts, Decision, Features, Inputs, PlanStep, RequestFacts
 from routerapp.providers.clock import VirtualClock
 from routerapp.serving.answer_acceptance import WrittenAnswer, failed_checks
-from routerapp.serving.plan_job import AllFailed
-from routerapp.serving.second_opinions import grading
+from routerapp.serving.attempts import PlanRun
+from routerapp.serving.cascade import Beside
+from routerapp.serving.plan_job import AllFailed, PlanJob
+from routerapp.serving.second_opinions import grading, repeated
 from tests.providers.chats import make_chat, make_target
 from tests.serving.plans import LIMITS, Bench, ScriptedTransport, ScriptedUpstream, collect, make_config
 
@@ -41,6 +44,7 @@ def streams(*words: str, finish: str = "stop") -> ScriptedUpstream:
     return ScriptedUpstream(200, [*events, b"data: [DONE]\n\n"], {"content-type": "text/event-stream"})
 
 
+JUDGE_PRICE = {"input_nusd_per_mtok": 1_000_000_000, "output_nusd_per_mtok": 10_000_000_000}
 WITH_JUDGE = make_config({"cheap": {}, "dear": {}, "judge": {}})
 
 
@@ -246,6 +250,68 @@ async def test_a_judge_outside_the_rules_constraints_is_never_asked() -> None:
 
     assert run.outcome.deployment == "dear"
     assert "judge" not in [record.deployment for record in bench.records]
+
+
+async def test_the_answer_being_checked_counts_against_the_ceiling_of_its_check() -> None:
+    """The first answer is expected to cost 620,000 nano-dollars (300 tokens); a judge beside it does not fit under one million."""
+    config = make_config({"cheap": {}, "dear": {}, "judge": {"prices": [JUDGE_PRICE]}})
+    bench = many(cheap=[says("Paris.")], dear=[says("Paris!")], judge=[says('{"grade": 1}')])
+    for ceiling, asked in ((1_000_000, False), (3_000_000, True)):
+        bench.records.clear()
+        limits = msgspec.structs.replace(LIMITS, max_cost_nusd=ceiling)
+        run = bench.run(
+            places("cheap", "dear"), accept_if=judged(), config=config, limits=limits, more_targets=places("judge")
+        )
+        await run.plain()
+
+        assert ("judge" in [record.deployment for record in bench.records]) is asked
+
+
+def test_a_judge_is_asked_for_plain_text_whatever_the_caller_needs_and_the_policy_overrides() -> None:
+    chat = make_chat("What is in the picture?", tools=[{"type": "function"}])
+    inputs = Inputs(
+        Features(prompt_tokens=9_000, wants_tools=True, has_images=True, task="code"),
+        RequestFacts(max_tokens=4_000, needs_json_schema=True, stream=True),
+    )
+    common = ("routed", "p", 1, "r", "rule", "cascade", "c", "e", 7, "1", inputs.features)
+    decision = Decision(*common, plan=(PlanStep("cheap", "primary"),), parameters={"max_tokens": 9_000})
+    config = make_config({"cheap": {}, "judge": {}})
+    job = PlanJob("id", chat, decision, inputs, config, target=places("cheap").__getitem__, on_attempt=print)
+
+    own = Beside("judge", grading(chat, "A cat."), is_own=True).job(job, 1, 0, 1.0)
+    again = Beside("cheap", repeated(chat)).job(job, 1, 0, 1.0)
+
+    assert not (own.inputs.features.wants_tools or own.inputs.features.has_images or own.inputs.facts.needs_json_schema)
+    assert (own.inputs.facts.max_tokens, own.decision.parameters) == (60, {})
+    assert own.inputs.features.prompt_tokens < 9_000
+    assert again.inputs.features == inputs.features
+    assert again.decision.parameters == {"max_tokens": 9_000}
+
+
+async def test_a_judge_that_the_budget_does_not_cover_beside_the_answer_is_not_asked() -> None:
+    config = make_config({"cheap": {}, "dear": {}, "judge": {"prices": [JUDGE_PRICE]}})
+
+    def bench_for(budget_nusd: int) -> Bench:
+        bench = many(cheap=[says("Paris.")], dear=[says("Paris!")], judge=[says('{"grade": 1}')])
+        subject = ("key:k", AllowanceFacts(daily_spend_nusd=budget_nusd))
+        run = bench.run(
+            places("cheap", "dear"),
+            accept_if=judged(),
+            config=config,
+            subjects=(subject,),
+            more_targets=places("judge"),
+            max_tokens=100,
+        )
+        runs.append(run)
+        return bench
+
+    runs: list[PlanRun] = []
+    little, much = bench_for(9_000_000), bench_for(100_000_000)
+    for run in runs:
+        await run.plain()
+
+    assert "judge" not in [record.deployment for record in little.records]
+    assert "judge" in [record.deployment for record in much.records]
 
 
 def test_what_stands_in_an_answer_cannot_end_the_judges_material() -> None:
