@@ -91,6 +91,8 @@ WORDS: Mapping[Verdict, str] = {
 
 WORDS_BY_CODE = {verdict.value: words for verdict, words in WORDS.items()}
 GOOD = {V.RULE_MATCHED, V.ELIGIBLE, V.CHOSEN, V.PROBE_PERMITTED, V.NAME_RESOLVED, V.ALIAS_RESOLVED, V.PINNED}
+# Said in the panel of what was predicted.
+PREDICTED = {"predicted_quality", "quality_low", "quality_high", "gain", "held_by"}
 GATE = {V.GATE_HELD, V.NOT_PREDICTED, V.UNFAMILIAR_PROMPT}
 ABOUT_A_CONDITION = {V.RULE_MATCHED, V.RULE_NOT_MATCHED, V.RULE_UNKNOWN, V.RULE_DISABLED, V.REJECTED_BY_RULE}
 BAD = {V.REJECTED_BY_RULE, V.NO_CANDIDATE, V.POOL_EMPTY}
@@ -191,7 +193,8 @@ def headline(decision: Decision, answered_by: str = "") -> str:
     how = _reordered(decision) or how
     said = f"Decided by {where}. {primary} was {how} among {eligible} eligible of {total} candidates."
     if answered_by and answered_by != primary:
-        said += f" It failed, so {answered_by} took over."
+        why = "Its answer was not taken" if decision.strategy == "cascade" else "It failed"
+        said += f" {why}, so {answered_by} took over."
     return said
 
 
@@ -222,7 +225,8 @@ def facts_in_words(facts: Mapping[str, Any]) -> str:
 
 
 def _step(step: TraceStep, policy: str, book: RuleBook, strategy: str) -> Step:
-    subject, facts = step.subject, facts_in_words(step.because)
+    # What was predicted has a panel of its own, which says all of it.
+    subject, facts = step.subject, "" if "predictor" in step.because else facts_in_words(step.because)
     if step.verdict == V.CHOSEN and "over" in step.because:
         facts = _lead(step.because, strategy)
     if step.stage == "rule" and step.verdict in ABOUT_A_CONDITION:
@@ -238,7 +242,7 @@ def _step(step: TraceStep, policy: str, book: RuleBook, strategy: str) -> Step:
 def _lead(because: Mapping[str, Any], strategy: str) -> str:
     """ahead of x by $0.0000231: the margin in what the strategy compares, and none where nothing lies between."""
     words, margin = f"ahead of {because['over']}", because.get("margin")
-    if not margin or margin < 0 or strategy in ("round_robin", "least_busy"):
+    if not margin or margin < 0 or strategy in ("round_robin", "least_busy", "cascade"):
         return words
     if strategy == "cheapest":
         return f"{words} by {exact_money(round(margin))} of estimated cost"
@@ -259,7 +263,7 @@ def _candidate(candidate: Candidate, role: str) -> CandidateLine:
         is_chosen=role == "primary",
         role=role,
         words=words,
-        facts=facts_in_words(candidate.detail),
+        facts=facts_in_words({key: value for key, value in candidate.detail.items() if key not in PREDICTED}),
         verdict=verdict.value,
         # Without terms it repeats the estimate, negated: cheapest and fastest.
         score=candidate.score if terms else None,

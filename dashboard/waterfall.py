@@ -4,7 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from routerapp.models import AttemptRow, RoutedRequest, Status
+from routerapp.serving.answer_acceptance import NOT_ACCEPTED
 
+# What an answer was that did not pass the check of a cascade.
+UNMET = {
+    "complete": "it was cut off",
+    "not_refused": "the model declined",
+    "schema": "it is not JSON of the wanted schema",
+    "min_characters": "it is shorter than wanted",
+    "matches": "the wanted pattern is not in it",
+    "not_matches": "an unwanted pattern is in it",
+    "log_probability": "the model was unsure of its words",
+    "agrees": "asked again, the model answered otherwise",
+    "judge": "the judge's grade was too low",
+}
 WIDTH = 1_000
 NARROWEST = 3
 HEDGE = "hedge"
@@ -21,13 +34,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """is_loser: ended because another attempt, running beside it, answered first."""
+    """is_loser: ended because another attempt, running beside it, answered first. notes: its warnings, in words."""
 
     attempt: AttemptRow
     starts_after_ms: int
     bars: tuple[Bar, ...]
     is_ok: bool
     is_loser: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,23 @@ def _lane(attempt: AttemptRow, begins_ms: int, total: int, *, is_race: bool) -> 
     marks = (("connect", start, connected), ("wait", connected, max(first, connected)), ("answer", first, end))
     bars = tuple(_bar(phase, a, b, total) for phase, a, b in marks if b > a)
     is_loser = is_race and attempt.status == Status.CANCELLED
-    return Lane(attempt, start, bars or (_bar("wait", start, start, total),), attempt.status == Status.OK, is_loser)
+    return Lane(
+        attempt,
+        start,
+        bars or (_bar("wait", start, start, total),),
+        attempt.status == Status.OK,
+        is_loser,
+        _notes(attempt.warnings),
+    )
+
+
+def _notes(warnings: str) -> tuple[str, ...]:
+    return tuple(_note(one) for one in warnings.split(",") if one)
+
+
+def _note(warning: str) -> str:
+    check = warning.removeprefix(NOT_ACCEPTED)
+    return f"Not taken: {UNMET.get(check, check)}." if check != warning else warning
 
 
 def _bar(phase: str, start: int, end: int, total: int) -> Bar:

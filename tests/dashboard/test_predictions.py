@@ -60,6 +60,22 @@ def test_a_held_gate_says_what_held_it():
     assert "kept as the default" in headline(decision)
 
 
+def test_what_the_panel_says_is_not_said_again_in_the_trace_and_the_candidates():
+    decision = decided("keeps_the_default_within_the_margin")
+
+    assert [line.facts for line in trace_lines(decision, RuleBook({})) if line.stage == "Strategy"] == [""]
+    assert [line.facts for line in candidate_lines(decision) if "quality" in line.facts] == []
+
+
+def test_a_cascade_compares_no_scores_and_its_answers_are_not_taken_rather_than_failed():
+    decision = decided("cascades_from_cheap_to_dear")
+    first, *_, last = decision.plan
+
+    assert [line.facts for line in trace_lines(decision, RuleBook({})) if "of score" in line.facts] == []
+    assert headline(decision, last.deployment).endswith(f"Its answer was not taken, so {last.deployment} took over.")
+    assert "took over" not in headline(decision, first.deployment)
+
+
 @pytest.mark.parametrize(
     ("case", "fact"),
     [

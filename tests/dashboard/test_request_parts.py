@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dashboard.arithmetic import cost_sheet
 from dashboard.waterfall import waterfall
+from routerapp.engine.answer_checks import CHECKS
 from routerapp.models import AttemptRow, RoutedRequest
+from routerapp.serving.answer_acceptance import NOT_ACCEPTED
 
 PRICED = {
     "input_nusd_per_mtok": 2_500_000_000,
@@ -84,3 +86,14 @@ def test_an_instant_failure_still_has_a_bar_and_nothing_called_has_no_waterfall(
     assert drawn is not None
     assert drawn.lanes[0].bars[0].width > 0
     assert waterfall(RoutedRequest(at_ms=1), []) is None
+
+
+def test_every_check_that_an_answer_did_not_pass_is_said_in_words():
+    refused = ",".join(NOT_ACCEPTED + kind for kind in CHECKS)
+    drawn = waterfall(RoutedRequest(at_ms=1_000, latency_ms=400), [an_attempt(warnings=refused + ",usage_missing")])
+
+    assert drawn is not None
+    *notes, other = drawn.lanes[0].notes
+    assert len(notes) == len(CHECKS)
+    assert all(note.startswith("Not taken: ") and "_" not in note for note in notes)
+    assert other == "usage_missing"
