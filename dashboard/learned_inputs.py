@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from django.conf import settings
 
 from dashboard.catalogue_options import CatalogueOptions
 from dashboard.form_inputs import Choice, Input
 from dashboard.nested_fields import Fields
+from dashboard.templatetags.numbers import plural
 from routerapp.engine.vocabulary import Parameter
+from routerapp.serving.solve_target import CannotSolve, SolvedTarget, solve_target
 
 WISHES = {
     "equal": "as good as the best single model, cheapest",
@@ -51,7 +55,21 @@ class WishForm:
     kind: Input
     value: Input
     help: str = ""
+    note: str = ""
     problems: list[str] = field(default_factory=list)
+
+    def solve(self, use: Mapping[str, Any], solved: Input) -> None:
+        """Writes the number that meets it into the input of what is solved, with what it would have given beside it."""
+        if not self.kind.is_given:
+            self.problems.append("Choose a wish first.")
+            return
+        try:
+            found = solve_target(use, settings.DATA_DIR)
+        except CannotSolve as error:
+            self.problems.append(str(error))
+            return
+        solved.fill(found.solved)
+        self.note = " ".join(_solution(found))
 
     def read(self, fields: Fields) -> None:
         self.kind.read(fields, "kind")
@@ -73,6 +91,15 @@ class WishForm:
         if self.value.is_given:
             found["value"] = self.value.document()
         return found
+
+
+def _solution(found: SolvedTarget) -> Iterator[str]:
+    if found.problem:
+        yield found.problem
+    cost = "" if found.usd_per_1000 is None else f" at ${found.usd_per_1000:.4g} per 1,000 requests"
+    yield f"Predicted on {plural(found.requests, 'recent request,recent requests')}: mean quality {found.quality:.3f}{cost}, {found.share_dear:.0%} to the dearest model."
+    if found.recorded < found.requests:
+        yield f"{found.requests - found.recorded:,} of them were predicted just now, from kept content."
 
 
 def flag_input(place: str, label: str, parameter: Parameter) -> FlagInput:

@@ -220,10 +220,8 @@ def edit_use(form: UseForm, verb: str, path: str) -> bool:
         if head == references.path and verb in ("drop", "raise", "lower") and number.isdigit():
             references.edit(verb, int(number))
             return True
-    for routes in form.strategy.routes.values():
-        if verb == "fit" and path == routes.path:
-            routes.fit()
-            return True
+    if _find_numbers(form, verb, path):
+        return True
     row_lists: list[TargetRows | RouteRows] = [*form.strategy.targets.values(), *form.strategy.routes.values()]
     for rows in row_lists:
         if verb == "add-row" and path == rows.path:
@@ -233,6 +231,19 @@ def edit_use(form: UseForm, verb: str, path: str) -> bool:
             rows.remove(int(path.rpartition(".")[2]))
             return True
     return _edit_arms(form, verb, path)
+
+
+def _find_numbers(form: UseForm, verb: str, path: str) -> bool:
+    """Thresholds fitted to examples, a wish solved on recent requests."""
+    for routes in form.strategy.routes.values():
+        if verb == "fit" and path == routes.path:
+            routes.fit()
+            return True
+    for wish in form.strategy.wishes.values():
+        if verb == "solve" and path == wish.path:
+            wish.solve(form.document(), form.strategy.values["solved"])
+            return True
+    return False
 
 
 def _lists(form: UseForm) -> Iterator[ReferenceList]:

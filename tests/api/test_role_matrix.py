@@ -92,6 +92,8 @@ MATRIX: dict[str, dict[str, str]] = {
     "evaluations": {"GET": V},
     "evaluation": {"GET": V},
     "evaluation-draft": {"POST": E},
+    "solve-target": {"POST": E},
+    "fit-routes": {"POST": E},
     "audit": {"GET": A},
     "audit-check": {"GET": A},
     "jobs": {"GET": V},
