@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -14,6 +15,32 @@ from dashboard.forms import offer
 from routerapp.models import Policy
 
 NEW = ""
+AS_GOOD = (("as good as the best single model, cheapest", 1.0), ("99 % of it", 0.99), ("95 % of it", 0.95))
+AS_CHEAP = (("at most half its cost", 0.5), ("at most a tenth", 0.1))
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A wish in plain words, and the point of the front that meets it."""
+
+    words: str
+    point: int
+
+
+def presets(report: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> list[Preset]:
+    """Wishes that a point of the front meets on these prompts, against the best single model: the cheapest that is as good, the best for the money."""
+    best = max(report["singles"], key=lambda one: one["quality"]["value"], default=None)
+    if best is None:
+        return []
+    quality, cost = best["quality"]["value"], (best["cost_usd"] or {}).get("value")
+    found = []
+    for said, share in AS_GOOD:
+        good = [place for place, one in enumerate(points) if one["quality"]["value"] >= share * quality]
+        found += [Preset(said, good[0])] if good else []
+    for said, share in AS_CHEAP:
+        cheap = [place for place, one in enumerate(points) if cost and one["cost_usd"]["value"] <= share * cost]
+        found += [Preset(said, cheap[-1])] if cheap else []
+    return found
 
 
 class TargetForm(forms.Form):

@@ -17,7 +17,7 @@ from dashboard.fragments import render_page
 from dashboard.predictor_card import figure_lines
 from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to, can
-from dashboard.target_form import TargetForm
+from dashboard.target_form import TargetForm, presets
 from dashboard.views.exports import csv_text
 from routerapp.models import EvaluationReport
 from routerapp.serving.draft_from_target import draft_from_target, front_of
@@ -75,6 +75,7 @@ def _page(request: HttpRequest, row: EvaluationReport, form: TargetForm, status:
         "random": words.quality(report["random_quality"]["value"]),
         "front": form.points,
         "form": form,
+        "presets": presets(report, form.points),
         "may_draft": can(request, "create_policy"),
         "outside": [one["name"] for one in report.get("policies", []) if one["quality"] is None],
         "has_ours": any(one["id"] == "gated" for one in report["routers"]),

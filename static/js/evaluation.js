@@ -64,6 +64,11 @@
   form.addEventListener("click", (event) => {
     const button = event.target.closest("[data-step]");
     if (button) choose(Number(list.value) + Number(button.dataset.step));
+    const preset = event.target.closest("[data-point]");
+    if (preset) {
+      event.preventDefault();
+      choose(Number(preset.dataset.point));
+    }
   });
   policy.addEventListener("change", showNew);
   document.addEventListener("theme:change", () => requestAnimationFrame(mark));

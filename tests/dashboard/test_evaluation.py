@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from dashboard.evaluation_charts import plane_chart, reliability_chart
+from dashboard.target_form import presets
 from routerapp.models import (
     BenchmarkData,
     BenchmarkState,
@@ -170,6 +171,21 @@ def test_a_report_compares_routers_and_offers_its_numbers(viewer):
     csv = viewer.get(url("evaluation-csv", row.pk)).content.decode()
     assert csv.splitlines()[1].startswith("model,big,0.0011,")
     assert "50 % big, 50 % small" in csv
+
+
+def test_wishes_lead_to_the_points_that_meet_them():
+    points = [
+        {"quality": {"value": q}, "cost_usd": {"value": c}} for q, c in ((0.5, 1), (0.79, 4), (0.8, 6), (0.85, 20))
+    ]
+    singles = [{"quality": {"value": q}, "cost_usd": {"value": c}} for q, c in ((0.8, 10), (0.5, 1))]
+
+    found = {one.words: one.point for one in presets({"singles": singles}, points)}
+
+    assert found["as good as the best single model, cheapest"] == 2
+    assert found["95 % of it"] == 1
+    assert found["at most half its cost"] == 1
+    assert found["at most a tenth"] == 0
+    assert presets({"singles": singles}, []) == presets({"singles": []}, points) == []
 
 
 def test_a_target_on_the_front_becomes_a_draft_with_the_knob_measured_there(signed_in):
