@@ -35,6 +35,13 @@ class Receiver:
     received: list[Received] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
 
+    def has_heard(self, count: int, seconds: float = 20) -> bool:
+        """Whether so many have come, and no more: a sender that waits for no answer may be done before its message is read."""
+        deadline = time.monotonic() + seconds
+        while len(self.received) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return len(self.received) == count
+
     def events(self) -> list[str]:
         return [one.document["event"] for one in self.received]
 

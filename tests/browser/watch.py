@@ -12,6 +12,8 @@ PASSWORD = "correct horse battery"
 WIDTHS = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+# htmx says so of a request of the page that a newer one has taken the place of, such as the next letter typed.
+_REPLACED = "AbortError: signal is aborted without reason"
 # What another width or theme of the same page can spoil.
 LOOK_RULES = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
 LOOKS = {"type": "rule", "values": LOOK_RULES}
@@ -87,7 +89,7 @@ class Watch:
 
     def _hear(self, message: ConsoleMessage) -> None:
         # The page's own status is no fault of it: 404 and 422 are visited on purpose.
-        if self._is_deaf:
+        if self._is_deaf or _REPLACED in message.text:
             return
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.add(f"console: {message.text}")

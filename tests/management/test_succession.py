@@ -33,6 +33,12 @@ tell_ready()
 while not asked or (folder / "stay").exists():
     time.sleep(0.01)
 """
+# SIGHUP as a shell leaves it, also where these tests were started by nohup.
+HAS_TERMINAL = """
+import fcntl, signal, termios
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
 PARENT = """
 import sys
 sys.path.insert(0, {project!r})
@@ -141,7 +147,7 @@ def test_a_closed_terminal_stops_it_instead(folder):
     leader, follower = os.openpty()
     code = PARENT.format(project=str(PROJECT), folder=str(folder))
     process = subprocess.Popen(
-        [sys.executable, "-c", f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{code}"],
+        [sys.executable, "-c", HAS_TERMINAL + code],
         stdin=follower,
         stdout=follower,
         stderr=follower,

@@ -149,7 +149,7 @@ def test_a_receiver_that_does_not_take_it_is_tried_again_later_and_the_reason_ke
     message = AlertMessage.objects.get()
     assert words in message.error and "secret-path" not in message.error
     assert message.next_attempt_at == NOW + wait_after(1)
-    assert len(receiver.received) == 1
+    assert receiver.has_heard(1)
 
     receiver.behaviour = "ok"
     assert send_at(NOW + timedelta(seconds=29)) == (0, 0)
