@@ -121,6 +121,41 @@ def a_card(text: str = "sums", models: tuple[str, ...] = ("big", "small"), **ove
     } | overrides
 
 
+def a_gate(champion: str, *, is_better: bool, is_decided: bool = True, name: str = "old@1") -> dict[str, Any]:
+    """The champion gate's verdict; is_decided: recorded traffic could tell."""
+    sign = 1 if is_better else -1
+    report = {
+        "value": figure(0.71),
+        "direct": figure(0.74),
+        "logged": figure(0.7),
+        "effective": 640.0,
+        "largest_weight": 2.3,
+        "clipped": 0.0,
+    }
+    refusal = {"code": "too_few_effective", "detail": {"effective": 134.0, "least": 500.0}}
+    traffic = {
+        "days": 60,
+        "rows": 1_300 if is_decided else 160,
+        "left_out": {"not_kept": 12},
+        "difference": figure(0.03) if is_decided else None,
+        "refusal": None if is_decided else refusal,
+        "challenger": report,
+        "champion": report if is_decided else {**report, "value": None},
+    }
+    slice_ = {"prompts": 397, "questions": 390, "figure": "gain_over_zero", "difference": figure(0.02 * sign)}
+    return {
+        "champion": champion,
+        "name": name,
+        "verdict": "promote" if is_better else "held_back_worse",
+        "is_better": is_better,
+        "is_sure": is_better and is_decided,
+        "reason": "Both halves in words.",
+        "held_back": slice_ | {"reason": "The difference of dAIQ on 397 prompts."},
+        "traffic": traffic
+        | {"reason": "On 1,300 explored requests." if is_decided else "Not decided: too little explored traffic."},
+    }
+
+
 def _point(preference: float, quality: float, cost_usd: float, shares: dict[str, float]) -> dict[str, Any]:
     return {
         "preference": preference,

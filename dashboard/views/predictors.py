@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from dashboard.evaluation_forms import PromoteForm
 from dashboard.evaluation_words import PREDICTOR_TONES
 from dashboard.fragments import render_page
+from dashboard.gate_lines import GateLines, gate_lines
 from dashboard.predictor_card import card_of, compared
 from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to, can
@@ -63,6 +64,7 @@ def predictor_compare(request: HttpRequest) -> HttpResponse:
         "a": first,
         "b": second,
         "comparison": compared(first.card, second.card) if first and second else None,
+        "gates": _gates_between(first, second) if first and second else [],
         "is_unknown": any(request.GET.get(side) and request.GET[side] not in named for side in ("a", "b")),
     }
     return render_page(
@@ -159,6 +161,7 @@ def _card_page(
     live = live_predictor()
     may_override = can(request, "override_champion_gate")
     is_live = row.state == PredictorState.LIVE
+    gate = gate_lines(row.card) if predictors.what_gate_says(row, live) else None
     context = {
         "row": row,
         "tone": PREDICTOR_TONES[PredictorState(row.state)],
@@ -166,7 +169,8 @@ def _card_page(
         "live": live,
         "is_live": is_live,
         "previous": predictors.previous_predictor(row) if is_live else None,
-        "gate_words": predictors.why_gate_refuses(row),
+        "gate_words": _gate_words(row, gate),
+        "gate": gate,
         "promote": promote or PromoteForm(may_override=may_override),
         "others": without_artefacts().exclude(pk=row.pk).order_by("name", "-version")[:50],
         "benchmarks": ready_benchmarks(),
@@ -176,6 +180,20 @@ def _card_page(
     }
     page = "prior_predictor" if row.card.get("prior") else "predictor"
     return render_page(request, f"dashboard/evaluation/{page}.html", context, status=status)
+
+
+def _gate_words(row: PredictorVersion, gate: GateLines | None) -> str:
+    """Why it refuses; short where the halves are told below it."""
+    refused = predictors.why_gate_refuses(row)
+    return f"It is not better than {gate.name} with confidence." if refused and gate and gate.halves else refused
+
+
+def _gates_between(
+    first: PredictorVersion, second: PredictorVersion
+) -> list[tuple[PredictorVersion, GateLines | None]]:
+    """The verdicts of one of the two against the other, where there are any."""
+    pairs = ((first, second), (second, first))
+    return [(row, gate_lines(row.card)) for row, champion in pairs if predictors.what_gate_says(row, champion)]
 
 
 def _row(name: str, version: int) -> PredictorVersion:

@@ -19,7 +19,7 @@ from routerapp.serving import predictors
 from routerapp.serving.changes import find
 from routerapp.serving.draft_from_target import draft_from_target
 from routerapp.serving.learning_jobs import Training, start_evaluation, start_training
-from routerapp.store.predictors import without_artefacts
+from routerapp.store.predictors import live_predictor, without_artefacts
 
 
 class PredictorSerializer(serializers.Serializer):
@@ -63,6 +63,12 @@ class PromotionSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
     override = serializers.BooleanField(
         required=False, default=False, help_text="Against the gate's advice: admins, with a reason."
+    )
+
+
+class PromotedSerializer(PredictorSerializer):
+    gate = serializers.CharField(
+        allow_blank=True, help_text="What held-back prompts and recorded traffic said of it beside the one before."
     )
 
 
@@ -143,11 +149,12 @@ class PredictorDetail(Endpoint):
 class PredictorPromote(Endpoint):
     actions = {"POST": "promote_predictor"}
 
-    @described("Put it in force", PredictorSerializer, takes=PromotionSerializer, tag=TAG, name="predictors_promote")
+    @described("Put it in force", PromotedSerializer, takes=PromotionSerializer, tag=TAG, name="predictors_promote")
     def post(self, request: Request, name: str, version: int) -> Response:
-        given = read_body(request, PromotionSerializer)
+        given, champion = read_body(request, PromotionSerializer), live_predictor()
         row = predictors.promote_predictor(name, _checked(version), by=actor_of(request), **given)
-        return Response(PredictorSerializer(row).data)
+        said = {"gate": predictors.what_gate_says(row, champion)}
+        return Response({**PredictorSerializer(row).data, **said})
 
 
 class PredictorRollBack(Endpoint):

@@ -6,7 +6,7 @@ cannot answer, the report says why instead of giving a number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
@@ -169,6 +169,13 @@ def compare(
     columns = sums_by_unit(np.column_stack([np.ones(len(rows)), terms[0] - terms[1]]), rows.units)
     resampled = resampled_sums(columns, draws.count, np.random.Generator(np.random.PCG64(draws.seed)))
     return bca_interval(_ratio(1, 0), columns, resampled, draws.confidence), None
+
+
+def supported(log: DecisionLog, targets: Sequence[Floats]) -> NDArray[np.bool_]:
+    """(n,): where none of the targets, each (n, m), would take a model that the log could not. It hangs on what was known before the
+    choice alone, so a value over these rows is unbiased for such requests, and says nothing of the others."""
+    outside = [np.sum(np.where(log.probability <= 0, target, 0.0), axis=1) for target in targets]
+    return np.asarray(np.max(outside, axis=0) <= _SUM_TOLERANCE)
 
 
 def why_not(log: DecisionLog, target: Floats) -> Refusal | None:

@@ -43,7 +43,7 @@ def run_evaluation(job: Job, now: datetime) -> tuple[str, Mapping[str, Any]]:
     )
     report["policies"] = policy_points(outcomes.rows(kept_back), ours.predicts, seed=seed)
     jobs.report_progress(job, 0.95, "Comparing with the predictor in force.")
-    gate = gate_of(ours.router, outcomes.rows(kept_back), seed=seed)
+    gate = gate_of(ours, row.card, outcomes.rows(kept_back), seed=seed)
     kept = _keep(job, row, report, gate)
     return f"{row} on {report['prompts']:,} prompts.", {"report": kept.pk}
 

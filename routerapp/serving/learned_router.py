@@ -14,7 +14,7 @@ from routerapp.engine.types import Predictions
 from routerapp.learning import artefact, training
 from routerapp.learning.outcomes import Floats, Outcomes
 from routerapp.learning.predictor import Predictor
-from routerapp.learning.reading import read_prompt, read_prompts
+from routerapp.learning.reading import PromptReading, read_prompt, read_prompts
 from routerapp.learning.routers import Router, guarded
 
 READING = 0.15
@@ -24,13 +24,15 @@ READING = 0.15
 class Learned:
     """artefact: the file's bytes. account: what training says of itself, as JSON. predicts: one prompt as decisions see it.
 
-    gated: the same router behind the gate of the `learned` strategy, by the default model's name.
+    says: the same of a request that was read already. gated: the same router behind the gate of the `learned` strategy, by the default
+    model's name.
     """
 
     models: tuple[str, ...]
     router: Router
     gated: Callable[[str], Router]
     predicts: Callable[[str], Predictions]
+    says: Callable[[PromptReading], Predictions]
     account: Mapping[str, Any]
     artefact: bytes
 
@@ -76,7 +78,7 @@ def _learned(predictor: Predictor, content: bytes) -> Learned:
     def predicts(prompt: str) -> Predictions:
         return predictor.predict(read_prompt(prompt))
 
-    return Learned(predictor.models, route, gated, predicts, dict(predictor.fitted.about), content)
+    return Learned(predictor.models, route, gated, predicts, predictor.predict, dict(predictor.fitted.about), content)
 
 
 @dataclass(frozen=True, slots=True)

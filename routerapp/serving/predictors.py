@@ -26,7 +26,7 @@ def promote_predictor(
         row = _version(name, version)
         if row.state == PredictorState.LIVE:
             raise invalid("state", "already_live", f"{row} is in force already.")
-        refused = why_gate_refuses(row)
+        live, refused = live_predictor(), why_gate_refuses(row)
         if refused and not override:
             raise invalid("gate", "gate_refuses", f"{refused} An admin may promote it all the same, with a reason.")
         if refused:
@@ -35,9 +35,8 @@ def promote_predictor(
                 raise invalid("reason", "missing", "Say why it is promoted against the gate's advice.")
         _check_artefact(row)
         before = _put_in_force(row, change, promoted_at=timezone.now())
-        change.after = (
-            {**change.after, "gate": refused or "passed", "overridden": bool(refused)} if change.after else {}
-        )
+        said = refused or what_gate_says(row, live) or "passed"
+        change.after = {**change.after, "gate": said, "overridden": bool(refused)} if change.after else {}
         change.before = before
     return row
 
@@ -87,6 +86,12 @@ def why_gate_refuses(row: PredictorVersion) -> str:
         if gate.get("is_better")
         else f"It is not better than {live} with confidence: {gate.get('reason', '')}".strip()
     )
+
+
+def what_gate_says(row: PredictorVersion, champion: PredictorVersion | None) -> str:
+    """The verdict of this one against that champion in words, both halves; empty where it was never held against it."""
+    gate = row.card.get("gate") or {}
+    return str(gate.get("reason", "")) if champion is not None and gate.get("champion") == champion.sha256 else ""
 
 
 def previous_predictor(live: PredictorVersion) -> PredictorVersion | None:

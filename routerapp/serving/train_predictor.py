@@ -56,9 +56,10 @@ def run_training(job: Job, now: datetime) -> tuple[str, Mapping[str, Any]]:
         else []
     )
     steps.at("keep", 0.0, "Comparing with the predictor in force")
-    card = _card(wanted, known, asked, learned, report) | {
+    card = _card(wanted, known, asked, learned, report)
+    card |= {
         "left_out": left_out,
-        "gate": gate_of(learned.router, asked, seed=wanted["seed"]),
+        "gate": gate_of(learned, card, asked, seed=wanted["seed"]),
         "took_seconds": round(time.monotonic() - began, 1),
     }
     row, is_new = _keep(job, learned.artefact, card, report)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Max, QuerySet
 
-from routerapp.models import PredictorState, PredictorVersion, User
+from routerapp.models import BenchmarkData, BenchmarkState, PredictorState, PredictorVersion, User
 
 MOST_ARTEFACT_BYTES = 64 * 1024 * 1024
 
@@ -52,3 +52,10 @@ def without_artefacts() -> QuerySet[PredictorVersion]:
 
 def live_predictor() -> PredictorVersion | None:
     return without_artefacts().filter(state=PredictorState.LIVE).first()
+
+
+def trained_benchmarks(card: Mapping[str, Any]) -> list[str]:
+    """Slugs of the benchmarks a predictor was trained on that are still here."""
+    slugs = [one["slug"] for one in card.get("benchmarks", [])]
+    ready = BenchmarkData.objects.filter(slug__in=slugs, state=BenchmarkState.READY, content__isnull=False)
+    return sorted(ready.values_list("slug", flat=True))

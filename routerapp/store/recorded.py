@@ -10,17 +10,16 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
-from routerapp.engine.chat import Chat
 from routerapp.engine.conditions import Leaf
 from routerapp.engine.content import Content, read_content
 from routerapp.engine.observe import Observer
 from routerapp.engine.readings import Readings, read_inputs
 from routerapp.engine.types import Inputs
 from routerapp.models import Body, DecisionInputs, Origin, RoutedRequest
+from routerapp.store.kept_chats import whole_chat
 
 NEWEST = 10_000
 COUNTED = (Origin.LIVE, Origin.SAMPLE, Origin.PLAYGROUND)
@@ -42,24 +41,11 @@ class RecordedRequest:
     readings: Readings = field(default_factory=dict)
 
 
-class _Marks(msgspec.Struct, frozen=True):
-    """What was done to the content when it was kept (serving/kept_content.py)."""
-
-    redacted: int = 0
-    is_cut: bool = False
-
-
-class _Head(msgspec.Struct):
-    messages: list[dict[str, Any]] = []
-    signalbox: _Marks = _Marks()
-
-
 class _Document(msgspec.Struct):
     inputs: Inputs | None
 
 
 _decode_inputs = msgspec.json.Decoder(_Document).decode
-_decode_head = msgspec.json.Decoder(_Head).decode
 
 
 class RecordedWindow:
@@ -159,10 +145,5 @@ def _content(body: bytes) -> Content | None:
 
     A condition may be about the very words that were taken out, so such a chat can prove neither that it holds nor that it does not.
     """
-    try:
-        head = _decode_head(body)
-    except msgspec.DecodeError:
-        return None
-    if head.signalbox.redacted or head.signalbox.is_cut:
-        return None
-    return read_content(Chat(requested_model="", fields={}, messages=tuple(head.messages)))
+    chat = whole_chat(body)
+    return None if chat is None else read_content(chat)

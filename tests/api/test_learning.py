@@ -64,7 +64,8 @@ def test_predictors_are_read_promoted_and_rolled_back() -> None:
     assert (refused.status_code, codes_of(refused)) == (422, {"gate": "gate_refuses"})
     forced = {"override": True, "reason": "other prices"}
     assert publisher("POST", "predictors/ours/2/promote", forced).status_code == 403
-    assert calls_as("admin")("POST", "predictors/ours/2/promote", forced).status_code == 200
+    promoted = calls_as("admin")("POST", "predictors/ours/2/promote", forced)
+    assert (promoted.status_code, promoted.json()["gate"]) == (200, "Too close.")
     listed = publisher("GET", "predictors?state=live").json()["data"]
     assert [(one["name"], one["version"]) for one in listed] == [("ours", 2)]
     assert publisher("POST", "predictors/roll-back", {}).json()["live"]["version"] == 1

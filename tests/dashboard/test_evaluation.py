@@ -23,7 +23,7 @@ from routerapp.models import (
 from routerapp.serving.learning_jobs import TRAIN
 from routerapp.store import jobs
 from tests.factories import a_language_model
-from tests.learned_documents import a_card, a_report
+from tests.learned_documents import a_card, a_gate, a_report
 from tests.learned_rows import a_benchmark, a_predictor, an_evaluation
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +159,26 @@ def test_two_cards_are_compared_and_a_warning_stands_where_they_cannot_be(viewer
     assert "Measured on different prompts" in viewer.get(compare, {"a": "ours@1", "b": "ours@2"}).text
     assert "Measured on different prompts" not in viewer.get(compare, {"a": "ours@1", "b": "ours@1"}).text
     assert viewer.get(compare, {"a": "ours@9"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("is_decided", "finding", "told"),
+    [(True, "better", "Both have to be better."), (False, "not decided", "The held-back prompts alone decide.")],
+)
+def test_both_halves_of_the_gate_are_told_on_the_card_and_beside_the_champion(viewer, is_decided, finding, told):
+    live = a_predictor(name="old", state=PredictorState.LIVE, promoted_at="2026-01-01T00:00Z")
+    a_predictor(card=a_card(gate=a_gate(live.sha256, is_better=True, is_decided=is_decided)))
+    pages = [
+        viewer.get(url("predictor-detail", "ours", 1)).text,
+        viewer.get(url("predictor-compare"), {"a": "old@1", "b": "ours@1"}).text,
+    ]
+
+    for page in pages:
+        assert "Held-back prompts" in page and "Recorded traffic" in page
+        assert finding in page and told in page
+        assert "by predictions alone" in page
+    assert "The gate: ours@1 against old@1" in pages[1]
+    assert "The gate:" not in viewer.get(url("predictor-compare"), {"a": "old@1", "b": "old@1"}).text
 
 
 def test_a_report_compares_routers_and_offers_its_numbers(viewer):

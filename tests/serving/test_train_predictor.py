@@ -118,14 +118,18 @@ def test_the_same_data_and_seed_give_the_same_bytes_and_no_second_version(benchm
 def test_a_new_version_is_held_against_the_one_in_force_and_evaluating_asks_again(
     benchmark: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(champion, "FEWEST_PROMPTS", 50)
+    monkeypatch.setattr(champion, "LEAST_PROMPTS", 50)
     trained(benchmark)
     promote_predictor("ours", 1, by=PUBLISHER)
     trained(benchmark, seed=1)
     gate = PredictorVersion.objects.get(version=2).card["gate"]
     live = PredictorVersion.objects.get(version=1)
     assert (gate["champion"], gate["is_better"], gate["name"]) == (live.sha256, False, "ours@1")
-    assert gate["difference"]["low"] <= 0 <= gate["difference"]["high"] and "dAIQ" in gate["reason"]
+    difference = gate["held_back"]["difference"]
+    assert difference["low"] <= 0 <= difference["high"] and "dAIQ" in gate["reason"]
+    assert (gate["verdict"], gate["is_sure"]) == ("held_back_unsure", False)
+    assert gate["traffic"]["refusal"]["code"] == "no_rows"
+    assert "Not decided: too little explored traffic" in gate["reason"]
     with pytest.raises(Invalid, match="not better than ours@1"):
         promote_predictor("ours", 2, by=PUBLISHER)
 
