@@ -24,7 +24,6 @@ from routerapp.serving.alerts.kinds import (
     END_USER,
     KEY,
     KINDS,
-    LAG,
     MODEL,
     MOST_LEAST_REQUESTS,
     MOST_WINDOW_MINUTES,
@@ -40,10 +39,22 @@ MEASURES = {
     "bytes": "how much waits (MiB)",
     "refused": "records refused",
     "fullness": "how full it is (percent)",
+    "week": "requests of this week beside the week before",
+    "training": "prompts beside those the predictor in force was trained on",
 }
 EVERYTHING = {
     AlertKind.BUDGET: "each key, team and end user with a spend limit",
     AlertKind.PROVIDER_DOWN: "each provider",
+    AlertKind.SUCCESS_DRIFT: "each model",
+}
+
+
+WINDOWS = {
+    AlertKind.UNPRICED: 60,
+    AlertKind.BUDGET: 60,
+    AlertKind.ERROR_SHARE: 15,
+    AlertKind.INPUT_DRIFT: MOST_WINDOW_MINUTES,
+    AlertKind.SUCCESS_DRIFT: MOST_WINDOW_MINUTES,
 }
 
 
@@ -108,8 +119,8 @@ class RuleForm(forms.Form):
     @classmethod
     def new(cls, kind: str, data: Any = None) -> RuleForm:
         about = KINDS[kind]
-        subject = LAG if about.measures else ""
-        window = 60 if kind in (AlertKind.UNPRICED, AlertKind.BUDGET) else 5 if kind != AlertKind.ERROR_SHARE else 15
+        subject = about.measures[0] if about.measures else ""
+        window = WINDOWS.get(AlertKind(kind), 5)
         initial = {"threshold": _shown(about.default, kind), "subject": subject, "window_minutes": window}
         initial["channels"] = list(AlertChannel.objects.filter(is_enabled=True).values_list("slug", flat=True))
         return cls(kind, data, initial=initial)

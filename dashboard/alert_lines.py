@@ -11,14 +11,20 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.templatetags.numbers import duration
-from routerapp.models import AlertChannel, AlertIncident, AlertKind, AlertMessage, AlertRule, Provider
+from routerapp.models import AlertChannel, AlertIncident, AlertKind, AlertMessage, AlertRule, LanguageModel, Provider
 from routerapp.serving.alerts.channels import shown_address
 from routerapp.serving.alerts.incidents import CALM_SINCE, SWITCHED_OFF
 from routerapp.serving.alerts.kinds import KEY, MODEL, POLICY
 from routerapp.serving.alerts.outbox import MOST_ATTEMPTS
 from routerapp.serving.alerts.words import amount, incident_words, label_of, threshold_words
+from routerapp.serving.drift_found import TRAINING
 
-_NOTHING = {AlertKind.ERROR_SHARE.value: "too few requests to judge", AlertKind.BUDGET.value: "no limit any more"}
+_NOTHING = {
+    AlertKind.ERROR_SHARE.value: "too few requests to judge",
+    AlertKind.BUDGET.value: "no limit any more",
+    AlertKind.INPUT_DRIFT.value: "no change found any more",
+    AlertKind.SUCCESS_DRIFT.value: "no fall found any more",
+}
 FILTERED = (MODEL, POLICY, KEY)
 
 
@@ -124,6 +130,7 @@ def _watched(rule: AlertRule) -> str:
     return {
         AlertKind.BUDGET: "every key, team and end user with a spend limit",
         AlertKind.PROVIDER_DOWN: "every provider",
+        AlertKind.SUCCESS_DRIFT: "every model",
     }.get(AlertKind(rule.kind), "all traffic")
 
 
@@ -139,6 +146,10 @@ def _why(incident: AlertIncident) -> tuple[str, str]:
             return reverse("dashboard:provider-detail", args=[name]), "The provider and its health"
         case AlertKind.PROVIDER_DOWN:
             return reverse("dashboard:provider-list"), "Providers and their health"
+        case AlertKind.INPUT_DRIFT if incident.subject == TRAINING:
+            return reverse("dashboard:evaluation"), "Predictors and benchmarks"
+        case AlertKind.SUCCESS_DRIFT if LanguageModel.objects.filter(slug=name).exists():
+            return reverse("dashboard:language-model-detail", args=[name]), "The model"
     return f"{reverse('dashboard:request-list')}?{urlencode(_requests_of(incident))}", "These requests"
 
 

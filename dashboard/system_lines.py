@@ -20,6 +20,7 @@ KINDS = {
     "send_alerts": "Send alerts",
     "refresh_evidence": "Measure tokens and answers",
     "learn_from_use": "Learn from feedback",
+    "detect_drift": "Look for drift",
     "refresh_prices": "Refresh prices",
     "retention": "Forget what is over its time",
     "compact_rollups": "Thin out sums per minute and hour",

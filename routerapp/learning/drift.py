@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, lgamma, log
+from math import exp, lgamma, log, sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from routerapp.learning.evidence import Floats, Integers
 
@@ -21,6 +22,7 @@ TOLERANCE = 0.03
 _BETS = (0.1, 0.2, 0.4, 0.7)
 _ALTERNATIVE_WEIGHT = 50.0
 _SMOOTHING = 0.5
+_STRENGTH = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,27 @@ def population_stability(reference: Floats, window: Floats) -> float:
     return float(np.sum((q - p) * np.log(q / p)))
 
 
+def moved_share(reference: Floats, window: Floats) -> float:
+    """Which part of the window's counts (k,) lies elsewhere than the reference's: half the sum of the differences of shares, 0 to 1
+    (total variation). Of few counts over many classes it is above zero by chance alone, so alarms do not rest on it."""
+    p, q = reference / max(1.0, float(reference.sum())), window / max(1.0, float(window.sum()))
+    return float(np.abs(p - q).sum() / 2)
+
+
+def expected_of_past(success: Floats, subject: Integers, is_past: NDArray[np.bool_]) -> Floats:
+    """(t,) what a model's own past lets one expect of each answer: the mean of its subject then, as if _STRENGTH more answers were its
+    overall mean, less two standard errors of that, because the past is a sample too. success: (t,) 0 to 1. Raises ValueError without a past.
+    """
+    known = success[is_past]
+    if not len(known):
+        raise ValueError("Without a past nothing can be expected.")
+    overall, spread = float(known.mean()), float(known.std()) / sqrt(len(known))
+    sums = np.bincount(subject[is_past], weights=known, minlength=int(subject.max()) + 1)
+    counts = np.bincount(subject[is_past], minlength=int(subject.max()) + 1)
+    means = (sums + _STRENGTH * overall) / (counts + _STRENGTH)
+    return np.asarray(np.clip(means[subject] - 2.0 * spread, 0.0, 1.0))
+
+
 def input_drift(
     names: Sequence[str], reference: Floats, windows: Floats, mean_time: float = WINDOWS_BETWEEN_FALSE_ALARMS
 ) -> Finding | None:
@@ -95,7 +118,8 @@ def input_drift(
     at = detector.alarm(mean_time)
     if at is None:
         return None
-    begin = int(detector.begin[at])
+    # A class never seen before makes even a window as ever a little likelier: that is no beginning.
+    begin = next((place for place in range(int(detector.begin[at]), at) if values[place] > log(2.0)), at)
     since = windows[begin : at + 1].sum(axis=0)
     before, after = known / known.sum(), since / max(1.0, since.sum())
     most = int(np.argmax(np.abs(after - before)))

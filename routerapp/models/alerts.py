@@ -9,6 +9,8 @@ class AlertKind(models.TextChoices):
     PROVIDER_DOWN = "provider_down", "Provider down"
     SPOOL = "spool", "Journal filling up"
     UNPRICED = "unpriced", "Unpriced traffic"
+    INPUT_DRIFT = "input_drift", "Other kinds of requests"
+    SUCCESS_DRIFT = "success_drift", "A model does worse"
 
 
 class AlertChannelKind(models.TextChoices):

@@ -51,12 +51,20 @@ def train(outcomes: Outcomes, *, seed: int, progress: Callable[[float, str], Non
 
 def router_of(content: bytes) -> Learned:
     """The predictor in these bytes. Raises artefact.BadArtefact."""
+    return _learned(_opened(content), content)
+
+
+def _opened(content: bytes) -> Predictor:
     with tempfile.TemporaryDirectory(prefix="signalbox-") as folder:
         path = Path(folder) / "predictor.safetensors"
         path.write_bytes(content)
         # Mapped: what is open stays when the file is gone.
-        predictor = artefact.load(path)
-    return _learned(predictor, content)
+        return artefact.load(path)
+
+
+def cluster_sizes(content: bytes) -> Floats:
+    """(c,) how many prompts of training lie in each cluster. Raises artefact.BadArtefact."""
+    return _opened(content).fitted.cluster_sizes.astype(np.float64)
 
 
 def _learned(predictor: Predictor, content: bytes) -> Learned:

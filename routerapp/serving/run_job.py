@@ -22,6 +22,7 @@ from routerapp.serving import audit
 from routerapp.serving.alerts.evaluate import SEND, evaluate_alerts
 from routerapp.serving.alerts.outbox import send_alerts
 from routerapp.serving.benchmarks import IMPORT, read_benchmark
+from routerapp.serving.drift_found import DETECT
 from routerapp.serving.health_checks import check_deployments
 from routerapp.serving.learning_jobs import EVALUATE, TRAIN
 from routerapp.serving.permissions import Actor
@@ -135,6 +136,12 @@ def _learn_from_use(job: Job, now: datetime) -> str:
     return learn_from_use(job, now)
 
 
+def _detect_drift(job: Job, now: datetime) -> Found:
+    from routerapp.serving.detect_drift import detect_drift
+
+    return Found(*detect_drift(job, now))
+
+
 def _evaluate(job: Job, now: datetime) -> Found:
     from routerapp.serving.evaluate_predictor import run_evaluation
 
@@ -154,6 +161,7 @@ KINDS: Mapping[str, Body] = MappingProxyType(
         "reprice_preview": _reprice_preview,
         "reprice": _reprice,
         "learn_from_use": _learn_from_use,
+        DETECT: _detect_drift,
         IMPORT: read_benchmark,
         TRAIN: _train,
         EVALUATE: _evaluate,

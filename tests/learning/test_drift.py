@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from routerapp.learning.drift import input_drift, population_stability, success_drift, success_drifts
+from routerapp.learning.drift import (
+    expected_of_past,
+    input_drift,
+    moved_share,
+    population_stability,
+    success_drift,
+    success_drifts,
+)
 
 SHARES = np.array([0.4, 0.3, 0.2, 0.1])
 NAMES = ("chat", "code", "math", "other")
@@ -100,3 +107,34 @@ def test_says_what_does_not_fit():
         success_drift("a", np.ones(3), np.ones(2))
     assert input_drift(NAMES, 100 * SHARES, np.zeros((0, 4))) is None
     assert success_drift("a", np.zeros(0), np.zeros(0)) is None
+
+
+def test_the_moved_share_is_the_part_of_the_counts_that_lies_elsewhere():
+    assert moved_share(np.array([10.0, 10.0]), np.array([200.0, 200.0])) == 0.0
+    assert moved_share(np.array([10.0, 0.0]), np.array([0.0, 7.0])) == 1.0
+    assert moved_share(np.array([50.0, 50.0]), np.array([70.0, 30.0])) == pytest.approx(0.2)
+
+
+def test_a_model_is_held_against_its_own_past_task_by_task():
+    success = np.array([1.0, 1.0, 0.0, 0.0] * 100)
+    subject = np.array([0, 0, 1, 1] * 100)
+    expected = expected_of_past(success, subject, np.arange(400) < 300)
+
+    assert expected[0] > 0.85 and expected[2] < 0.05
+    with pytest.raises(ValueError, match="Without a past"):
+        expected_of_past(success, subject, np.zeros(400, dtype=bool))
+
+
+def test_a_short_past_raises_few_alarms_and_a_clear_fall_is_found():
+    found = []
+    for now in (0.8, 0.5):
+        alarms = 0
+        for seed in range(60):
+            rng = np.random.Generator(np.random.PCG64(seed))
+            success = (rng.random(400) < np.where(np.arange(400) < 150, 0.8, now)).astype(float)
+            is_past = np.arange(400) < 150
+            expected = expected_of_past(success, np.zeros(400, dtype=np.int64), is_past)
+            alarms += success_drift("m", success[~is_past], expected[~is_past]) is not None
+        found.append(alarms)
+
+    assert found[0] <= 1 and found[1] >= 45

@@ -7,6 +7,7 @@ from django.db import transaction
 from routerapp.models import AlertKind, AlertRule
 from routerapp.serving import audit
 from routerapp.serving.alerts.kinds import FULLNESS, LAG, REFUSED
+from routerapp.serving.drift_found import TRAINING, WEEK
 from routerapp.serving.permissions import SYSTEM
 
 MADE = "alert_rules_made"
@@ -20,6 +21,9 @@ RULES = (
     ("records-refused", "Records were refused", AlertKind.SPOOL, REFUSED, 1.0, 5),
     ("journal-fills", "The journal is nearly full", AlertKind.SPOOL, FULLNESS, 80.0, 5),
     ("unpriced", "Requests without a known cost", AlertKind.UNPRICED, "", 1.0, 60),
+    ("traffic-changed", "Requests are of another kind", AlertKind.INPUT_DRIFT, WEEK, 0.2, 1_440),
+    ("unlike-training", "Prompts are unlike those trained on", AlertKind.INPUT_DRIFT, TRAINING, 0.5, 1_440),
+    ("model-worse", "A model does worse than it did", AlertKind.SUCCESS_DRIFT, "", 0.05, 1_440),
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from routerapp.models import AlertKind
+from routerapp.serving.drift_found import TRAINING, WEEK
 
 MODEL, PROVIDER, POLICY, KEY, TEAM, END_USER = "model", "provider", "policy", "key", "team", "end_user"
 LAG, BYTES, REFUSED, FULLNESS = "lag", "bytes", "refused", "fullness"
@@ -106,6 +107,19 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             REQUESTS,
             1,
             (MODEL, POLICY, KEY, TEAM),
+        ),
+        AlertKind.INPUT_DRIFT.value: Kind(
+            "Share of requests that are of another kind than those of the week before, or than those the predictor in force was trained on.",
+            SHARE,
+            0.2,
+            measures=(WEEK, TRAINING),
+        ),
+        AlertKind.SUCCESS_DRIFT.value: Kind(
+            "By how much a model does worse than it did itself: attempts that go well, and how its answers are judged.",
+            SHARE,
+            0.05,
+            (MODEL,),
+            is_each=True,
         ),
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -29,6 +30,7 @@ from routerapp.models import (
 from routerapp.models.access import Allowance
 from routerapp.serving.alerts.judge import Reading
 from routerapp.serving.alerts.kinds import BYTES, END_USER, FULLNESS, LAG, MODEL, PROVIDER
+from routerapp.serving.drift_found import DriftFound, WorseModel, newest_drift
 from routerapp.serving.system_state import DRAINER, FRESH, GATEWAY
 from routerapp.store.caller_standing import Standing, Standings
 from routerapp.store.config_document import unix_ms
@@ -96,6 +98,25 @@ class Reader:
         rows = self._window(RequestRollup, rule).filter(unpriced_n__gt=0, **({column: name} if prefix else {}))
         models = dict(rows.values_list("language_model").annotate(Sum("unpriced_n")).order_by("language_model"))
         yield Reading(rule.subject, float(sum(models.values())), {"models": sorted(models)[:10]})
+
+    def input_drift(self, rule: AlertRule) -> Iterator[Reading]:
+        """The dimension in which most requests are of another kind."""
+        moved = [one for one in self._drift.kinds if one.against == rule.subject]
+        most = max(moved, key=lambda one: one.moved, default=None)
+        yield Reading(rule.subject, most.moved if most else None, asdict(most) if most else {})
+
+    def success_drift(self, rule: AlertRule) -> Iterator[Reading]:
+        """The larger of a model's two falls."""
+        worst: dict[str, WorseModel] = {}
+        for one in sorted(self._drift.models, key=lambda found: found.before - found.after):
+            worst[f"{MODEL}:{one.model}"] = one
+        for subject, one in worst.items():
+            if rule.subject in ("", subject):
+                yield Reading(subject, round(one.before - one.after, 4), asdict(one))
+
+    @cached_property
+    def _drift(self) -> DriftFound:
+        return newest_drift(self._now)
 
     def _window(self, table: type[RequestRollup] | type[AttemptRollup], rule: AlertRule) -> Any:
         """Live traffic of the last whole minutes and the one that runs."""
@@ -187,4 +208,6 @@ _READ = {
     AlertKind.PROVIDER_DOWN.value: Reader.provider_down,
     AlertKind.SPOOL.value: Reader.spool,
     AlertKind.UNPRICED.value: Reader.unpriced,
+    AlertKind.INPUT_DRIFT.value: Reader.input_drift,
+    AlertKind.SUCCESS_DRIFT.value: Reader.success_drift,
 }

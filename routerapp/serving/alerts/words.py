@@ -7,9 +7,16 @@ from typing import Any
 
 from routerapp.engine.money import format_usd
 from routerapp.models import AlertIncident, AlertKind, AlertRule, EndUserAllowance
+from routerapp.serving.alerts.drift_words import KIND_SUBJECTS, input_drift_words, success_drift_words
 from routerapp.serving.alerts.kinds import BYTES, END_USER, FULLNESS, KINDS, LAG, REFUSED
 
-SUBJECT_WORDS = {LAG: "the journal", BYTES: "the journal", FULLNESS: "the journal", REFUSED: "records set aside"}
+SUBJECT_WORDS = {
+    LAG: "the journal",
+    BYTES: "the journal",
+    FULLNESS: "the journal",
+    REFUSED: "records set aside",
+    **KIND_SUBJECTS,
+}
 
 
 def subject_words(subject: str) -> str:
@@ -55,6 +62,10 @@ def threshold_words(rule: AlertRule) -> str:
             return "all of its deployments down" if rule.threshold >= 1 else f"from {limit} of its deployments down"
         case AlertKind.UNPRICED:
             return f"from {limit} in {window}"
+        case AlertKind.INPUT_DRIFT:
+            return f"from {limit} of them"
+        case AlertKind.SUCCESS_DRIFT:
+            return f"from {rule.threshold * 100:.4g} points less than before"
     return {
         LAG: f"records wait for {limit} or longer",
         BYTES: f"from {limit} waiting",
@@ -117,6 +128,14 @@ def _unpriced(incident: AlertIncident, reading: Mapping[str, Any], limit: str) -
     return f"{value} without a known cost within {window} (models: {models}); the alert is set at {limit}."
 
 
+def _input_drift(incident: AlertIncident, reading: Mapping[str, Any], limit: str) -> str:
+    return input_drift_words(incident.subject, incident.value, reading, limit)
+
+
+def _success_drift(incident: AlertIncident, reading: Mapping[str, Any], limit: str) -> str:
+    return success_drift_words(_name(incident), reading, limit.removesuffix(" %"))
+
+
 def _name(incident: AlertIncident) -> str:
     words = subject_words(incident.subject)
     return words[:1].upper() + words[1:]
@@ -141,4 +160,6 @@ _SENTENCES = {
     AlertKind.PROVIDER_DOWN.value: _provider_down,
     AlertKind.SPOOL.value: _spool,
     AlertKind.UNPRICED.value: _unpriced,
+    AlertKind.INPUT_DRIFT.value: _input_drift,
+    AlertKind.SUCCESS_DRIFT.value: _success_drift,
 }
