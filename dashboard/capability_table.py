@@ -8,16 +8,18 @@ from typing import Any
 
 from django.utils import timezone
 
-from routerapp.models import CapabilityScore, Dimension, LanguageModel
+from dashboard.learned_scores import LearnedLine, learned_lines
+from routerapp.models import CapabilityScore, Dimension, LanguageModel, ScoreKind
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """score is None where nobody has given one. level: 0 to 10, for the shade."""
+    """score is None where nobody has given one, learned where use taught nothing. level: 0 to 10, for the shade."""
 
     model: LanguageModel
     dimension: Dimension
     score: CapabilityScore | None
+    learned: LearnedLine | None = None
 
     @property
     def id(self) -> str:
@@ -67,10 +69,19 @@ def capability_table(models: Sequence[LanguageModel], sorted_by: str = "") -> di
         (score.language_model_id, score.dimension_id): score
         for score in CapabilityScore.objects.filter(language_model__in=models)
     }
+    learned = learned_lines(models)
     rows: list[dict[str, Any]] = [
         {
             "model": model,
-            "cells": [Cell(model, dimension, scores.get((model.pk, dimension.pk))) for dimension in dimensions],
+            "cells": [
+                Cell(
+                    model,
+                    dimension,
+                    scores.get((model.pk, dimension.pk)),
+                    learned.get((model.slug, ScoreKind.DIMENSION.value, dimension.slug)),
+                )
+                for dimension in dimensions
+            ],
         }
         for model in models
     ]
@@ -79,12 +90,22 @@ def capability_table(models: Sequence[LanguageModel], sorted_by: str = "") -> di
     else:
         sorted_by = ""
     known = [cell for row in rows for cell in row["cells"] if cell.score]
-    return {"dimensions": dimensions, "rows": rows, "sorted_by": sorted_by, "known": known}
+    has_learned = any(cell.learned for row in rows for cell in row["cells"])
+    return {
+        "dimensions": dimensions,
+        "rows": rows,
+        "sorted_by": sorted_by,
+        "known": known,
+        "has_learned": has_learned,
+    }
 
 
 def _rank(cells: Sequence[Cell], slug: str) -> tuple[bool, float]:
-    score = next(cell.score for cell in cells if cell.dimension.slug == slug)
-    return score is None, -(score.value if score else 0.0)
+    """By what a person gave, else by what use taught: as decisions do."""
+    cell = next(cell for cell in cells if cell.dimension.slug == slug)
+    if cell.score:
+        return False, -cell.score.value
+    return cell.learned is None, -(cell.learned.row.mean if cell.learned else 0.0)
 
 
 def load_cell(model_slug: str, dimension_slug: str) -> Cell | None:
@@ -92,4 +113,6 @@ def load_cell(model_slug: str, dimension_slug: str) -> Cell | None:
     dimension = Dimension.objects.filter(slug=dimension_slug).first()
     if model is None or dimension is None:
         return None
-    return Cell(model, dimension, CapabilityScore.objects.filter(language_model=model, dimension=dimension).first())
+    score = CapabilityScore.objects.filter(language_model=model, dimension=dimension).first()
+    learned = learned_lines([model]).get((model.slug, ScoreKind.DIMENSION.value, dimension.slug))
+    return Cell(model, dimension, score, learned)

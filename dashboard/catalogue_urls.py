@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern] = [
     page("models/new/", language_models.language_model_create, "language-model-create"),
     page("models/dimensions/new/", scores.dimension_create, "dimension-create"),
     page("models/deployments/new/", deployments.deployment_create, "deployment-create"),
+    page("models/-/learn/", scores.learn_now, "learn-now"),
     page("models/-/prices/", prices.price_import, "price-import"),
     page("models/-/prices/history/", prices.repricing, "repricing"),
     page("models/-/prices/history/<int:job_id>/", prices.repricing_job, "repricing-job"),

@@ -12,6 +12,7 @@ from dashboard.capability_table import capability_table
 from dashboard.catalogue_forms import LanguageModelForm, NewLanguageModelForm
 from dashboard.fragments import render_page
 from dashboard.health_range import address_of, health_context, model_subject
+from dashboard.learned_scores import learned_of, learned_panel
 from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to, can
 from dashboard.unpriced_banner import unpriced_banner
@@ -30,17 +31,18 @@ def language_model_list(request: HttpRequest) -> HttpResponse:
         )
         .order_by("name")
     )
+    chatting = [model for model in models if model.modality == Modality.CHAT]
     context = {
         "rows": [_row(model) for model in models],
-        "capabilities": capability_table(
-            [model for model in models if model.modality == Modality.CHAT], request.GET.get("sort", "")
-        ),
+        "capabilities": capability_table(chatting, request.GET.get("sort", "")),
+        "learned": learned_panel(chatting),
+        "may_learn": can(request, "train_predictor"),
         "has_providers": Provider.objects.filter(archived_at=None).exists(),
         "banner": unpriced_banner(),
         "may_edit": can(request, "edit_language_model"),
         "may_score": can(request, "edit_score"),
     }
-    return render_page(request, "dashboard/models/list.html", context)
+    return render_page(request, "dashboard/models/list.html", context, fragments={"scores"})
 
 
 @allowed_to("read")
@@ -58,6 +60,8 @@ def language_model_detail(request: HttpRequest, slug: str) -> HttpResponse:
         **health_context(request, model_subject(slug, slugs), address_of("language-model-detail", slug)),
         "deployments": [_deployment(deployment) for deployment in deployments],
         "capabilities": capability_table([model]),
+        "learned": learned_of(model),
+        "may_learn": can(request, "train_predictor"),
         "may_edit": can(request, "edit_language_model") and model.archived_at is None,
         "may_score": can(request, "edit_score"),
     }

@@ -1,8 +1,10 @@
-"""Capability scores, edited in their cell or on a page of their own; new dimensions."""
+"""Capability scores, edited in their cell or on a page of their own; new dimensions; scores learned from use, asked for now."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from dashboard.capability_table import Cell, load_cell
 from dashboard.catalogue_forms import DimensionForm, ScoreForm
@@ -11,6 +13,7 @@ from dashboard.refusal_words import put_on_form
 from dashboard.roles import actor_of, allowed_to
 from routerapp.models import ScoreSource
 from routerapp.serving import edit_scores
+from routerapp.serving.learning_jobs import learn_now as ask_to_learn
 from routerapp.serving.refusals import WriteRefused
 
 
@@ -58,6 +61,18 @@ def dimension_create(request: HttpRequest) -> HttpResponse:
             return redirect("dashboard:language-model-list")
     context = {"form": form, "title": "New dimension", "submit": "Add the dimension", "lead": DIMENSION_LEAD}
     return render_page(request, "dashboard/models/form.html", context, status=422 if form.is_bound else 200)
+
+
+@allowed_to("train_predictor")
+@require_POST
+def learn_now(request: HttpRequest) -> HttpResponse:
+    try:
+        ask_to_learn(by=actor_of(request))
+    except WriteRefused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, "Learning from what came back of live answers.")
+    return redirect(f"{reverse('dashboard:language-model-list')}#learned")
 
 
 DIMENSION_LEAD = "What models are scored on, such as code or creativity. The strategy “capability” weighs dimensions."

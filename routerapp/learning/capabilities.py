@@ -26,6 +26,7 @@ class Score:
 
     n: pieces (observations) counted; effective: how many fresh, independent 0/1 outcomes they amount to; shares: of each source in
     what was observed; prior_share: how much of the score comes from the levels instead; newest_ms: of the newest piece, None without.
+    counts: observations counted of each source; set_aside: votes that the screening left out.
     """
 
     model: str
@@ -38,6 +39,8 @@ class Score:
     shares: Mapping[str, float] = field(default_factory=dict)
     prior_share: float = 1.0
     newest_ms: int | None = None
+    counts: Mapping[str, float] = field(default_factory=dict)
+    set_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,9 @@ def assess(
     counted &= pieces.answered_ms >= since[pieces.model] if len(pieces) else counted
     summaries = summarise(pieces, screened.factor * counted, decay(now_ms - pieces.answered_ms, half_life_days))
     found = posterior(summaries.mean, summaries.effective, len(pieces.models), len(pieces.subjects))
-    names = tuple(SOURCES)
+    names, cells = tuple(SOURCES), len(found.mean)
+    counts = _table(pieces, pieces.count * counted, len(names), cells)
+    set_aside = np.bincount(pieces.cell, weights=pieces.is_vote & (screened.factor == 0), minlength=cells)
     scores = []
     for place in range(len(found.mean)):
         newest = summaries.newest[place]
@@ -94,6 +99,8 @@ def assess(
                 {name: round(float(s), 4) for name, s in zip(names, summaries.shares[:, place], strict=True) if s > 0},
                 float(found.prior_share[place]),
                 None if np.isnan(newest) else int(newest),
+                {name: float(n) for name, n in zip(names, counts[:, place], strict=True) if n > 0},
+                int(set_aside[place]),
             )
         )
     return Capabilities(tuple(scores), screened.quarantined, screened.rate_limited)

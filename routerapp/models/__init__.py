@@ -27,11 +27,15 @@ from routerapp.models.catalog import (
 from routerapp.models.experiments import Arm, Experiment, ExperimentState
 from routerapp.models.jobs import Job, JobState
 from routerapp.models.learning import (
+    FEWEST_JUDGEMENTS,
     BenchmarkData,
     BenchmarkState,
     EvaluationReport,
+    LearnedScore,
     PredictorState,
     PredictorVersion,
+    ScoreKind,
+    SetAsideVotes,
 )
 from routerapp.models.policies import Draft, Policy, PolicyVersion, Rule
 from routerapp.models.revisions import ConfigRevision, EvidenceRevision, InstallationState, WorkerReport
@@ -63,6 +67,7 @@ from routerapp.models.traffic import (
 )
 
 __all__ = [
+    "FEWEST_JUDGEMENTS",
     "APIKey",
     "AlertChannel",
     "AlertChannelKind",
@@ -102,6 +107,7 @@ __all__ = [
     "Job",
     "JobState",
     "LanguageModel",
+    "LearnedScore",
     "Modality",
     "Origin",
     "Policy",
@@ -118,8 +124,10 @@ __all__ = [
     "RoutedRequest",
     "Rule",
     "RuleRollup",
+    "ScoreKind",
     "ScoreSource",
     "SecondFactor",
+    "SetAsideVotes",
     "SignInSession",
     "SpoolOffset",
     "Status",

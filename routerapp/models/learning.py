@@ -1,4 +1,4 @@
-"""What routers are learned from and what was learned: imported benchmarks, versions of predictors, reports of evaluations.
+"""What routers are learned from and what was learned: benchmarks, versions of predictors, reports of evaluations, scores from use.
 
 Recorded requests name a predictor by its sha256 only; nothing of traffic refers to a row here.
 """
@@ -80,3 +80,55 @@ class EvaluationReport(models.Model):
     report = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+
+# Fewer judgements than this say more about who clicked than about the model: no decision goes by them.
+FEWEST_JUDGEMENTS = 20
+
+
+class ScoreKind(models.TextChoices):
+    DIMENSION = "dimension", "Dimension"
+    TASK = "task", "Task"
+
+
+class LearnedScore(models.Model):
+    """What use taught of one language model in one dimension or task; every run of the job writes all of them anew.
+
+    mean, low, high: posterior mean and its 95 % interval, 0 to 1. judgements: how many count; effective: fresh, independent outcomes
+    they amount to. sources: of each source {n, share}, share of 0 to 1 in what was observed. set_aside: votes that do not count.
+    prior_share: how much comes from the levels of model and subject. is_used: decisions may go by it.
+    """
+
+    language_model = models.CharField(max_length=100)
+    kind = models.CharField(max_length=10, choices=ScoreKind)
+    subject = models.CharField(max_length=60)
+    mean = models.FloatField()
+    low = models.FloatField()
+    high = models.FloatField()
+    judgements = models.PositiveIntegerField()
+    effective = models.FloatField()
+    sources = models.JSONField(default=dict, blank=True)
+    set_aside = models.PositiveIntegerField(default=0)
+    prior_share = models.FloatField()
+    newest_ms = models.BigIntegerField(null=True)
+    is_used = models.BooleanField(default=False)
+    made_at_ms = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["language_model", "kind", "subject"], name="one_learned_score"),
+        ]
+
+
+class SetAsideVotes(models.Model):
+    """Votes that the newest run left out, for people to look at. voter: keyed hash, or "*" for all with few votes, "" for many.
+
+    reason: as learning/votes.py names it, or rate_limited. language_model: over which it was found. detail: the numbers.
+    """
+
+    voter = models.CharField(max_length=64, blank=True)
+    language_model = models.CharField(max_length=100, blank=True)
+    reason = models.CharField(max_length=20)
+    votes = models.PositiveIntegerField()
+    detail = models.JSONField(default=dict, blank=True)
+    made_at_ms = models.BigIntegerField()

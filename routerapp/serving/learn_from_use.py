@@ -1,20 +1,21 @@
-"""The job that learns from judgements: what callers thought of live answers becomes scores and the bandit's state. Never on a request's path."""
+"""The job that learns from judgements: what came back of live answers becomes scores and the bandit's state. Never on a request's path."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
+
 from routerapp.learning.bandit import bandit_state
 from routerapp.learning.capabilities import Capabilities, assess
-from routerapp.learning.evidence import DIMENSION, TASK, gather
-from routerapp.models import InstallationState, Job
+from routerapp.learning.evidence import DIMENSION, TASK, Pieces, gather
+from routerapp.models import FEWEST_JUDGEMENTS, InstallationState, Job
 from routerapp.store import jobs
 from routerapp.store.config_document import unix_ms
 from routerapp.store.feedback_pieces import recent_pieces
+from routerapp.store.learned_scores import replace_learned_scores
 from routerapp.store.revisions import load_config, record_evidence_revision
 
-# Fewer judgements than this say more about who clicked than about the model.
-FEWEST = 20
 DIGITS = 2
 
 
@@ -25,14 +26,22 @@ def learn_from_use(job: Job, now: datetime) -> str:
     jobs.report_progress(job, 0.3, f"{len(pieces):,} judgements of live answers.")
     if not pieces:
         return "Nobody has judged a live answer yet."
-    by_dimension = gather(pieces, DIMENSION)
-    scores = assess(by_dimension, now_ms) if len(by_dimension) else Capabilities((), (), 0)
-    jobs.report_progress(job, 0.7, "Scores are made.")
-    state = bandit_state(gather(pieces, TASK), now_ms, {})
-    sha = record_evidence_revision(bandit=state, capabilities=_known(scores))
-    left_out = f" {len(scores.quarantined)} voters are left out." if scores.quarantined else ""
+    by_dimension = _assessed(gather(pieces, DIMENSION), now_ms)
+    jobs.report_progress(job, 0.5, "Scores per dimension are made.")
+    about_tasks = gather(pieces, TASK)
+    by_task = _assessed(about_tasks, now_ms)
+    jobs.report_progress(job, 0.8, "Scores per task are made.")
+    state = bandit_state(about_tasks, now_ms, {})
+    with transaction.atomic():
+        sha = record_evidence_revision(bandit=state, capabilities=_known(by_dimension))
+        replace_learned_scores(by_dimension, by_task, now_ms)
+    left_out = f" {len(by_task.quarantined)} voters are left out." if by_task.quarantined else ""
     live = f"Evidence {sha[:12]} is live." if sha else "Nothing new."
     return f"{len(pieces):,} judgements, {len(state)} pairs of task and model.{left_out} {live}"
+
+
+def _assessed(pieces: Pieces, now_ms: int) -> Capabilities:
+    return assess(pieces, now_ms) if len(pieces) else Capabilities((), (), 0)
 
 
 def _task_dimensions() -> dict[str, str]:
@@ -42,4 +51,5 @@ def _task_dimensions() -> dict[str, str]:
 
 def _known(scores: Capabilities) -> dict[str, float]:
     """Only what was judged often enough; "model|dimension" -> posterior mean."""
-    return {f"{score.model}|{score.subject}": round(score.mean, DIGITS) for score in scores.scores if score.n >= FEWEST}
+    counted = [score for score in scores.scores if score.n >= FEWEST_JUDGEMENTS]
+    return {f"{score.model}|{score.subject}": round(score.mean, DIGITS) for score in counted}

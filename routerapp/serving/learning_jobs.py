@@ -20,6 +20,7 @@ from routerapp.store import jobs
 from routerapp.store.predictors import without_artefacts
 
 TRAIN, EVALUATE = "train_predictor", "evaluate_predictor"
+LEARN = "learn_from_use"
 FEWEST_MODELS, MOST_MODELS = 2, 60
 FEWEST_PROMPTS = 100
 MOST_SEED = 2**31 - 1
@@ -65,6 +66,12 @@ def start_evaluation(name: str, version: int, benchmarks: Sequence[str], *, by: 
         arguments = {"predictor": str(row), "sha256": row.sha256, "benchmarks": list(benchmarks), "by": by.name}
         change.after = {"benchmarks": list(benchmarks)}
         return _enqueued(EVALUATE, str(row), arguments)
+
+
+def learn_now(*, by: Actor) -> Job:
+    """The hourly job that turns judgements into scores, now; the open one where there is one already."""
+    with noting(by, "train_predictor", "scores", event=LEARN):
+        return jobs.enqueue(LEARN, unique_key=LEARN, queue="long")
 
 
 def stop_learning_job(job_id: int, *, by: Actor) -> Job:

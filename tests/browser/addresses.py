@@ -32,6 +32,7 @@ NOT_PAGES = frozenset(
         "deployment-operate",
         "provider-test",
         "provider-toggle",
+        "learn-now",
         "repricing-apply",
         "repricing-cancel",
         "playground-route",

@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
-from routerapp.models import Dimension, Feedback, InstallationState, Job
-from routerapp.serving.learn_from_use import FEWEST, learn_from_use
+from routerapp.models import (
+    FEWEST_JUDGEMENTS,
+    Dimension,
+    Feedback,
+    InstallationState,
+    Job,
+    LearnedScore,
+    SetAsideVotes,
+)
+from routerapp.serving.learn_from_use import learn_from_use
 from routerapp.store.config_document import unix_ms
 from routerapp.store.revisions import load_evidence, record_config_revision
 from tests.factories import a_request
@@ -67,7 +75,7 @@ def test_a_crowd_of_strangers_within_the_hour_moves_nothing_and_is_told() -> Non
 
 
 def test_few_judgements_make_no_score() -> None:
-    for number in range(FEWEST - 1):
+    for number in range(FEWEST_JUDGEMENTS - 1):
         judged("good", 1.0, number)
 
     _, evidence = learn()
@@ -97,3 +105,33 @@ def test_without_judgements_nothing_changes() -> None:
 
     assert learn()[0] == "Nobody has judged a live answer yet."
     assert InstallationState.objects.get(id=1).evidence_id == before
+
+
+def test_scores_are_kept_with_interval_sources_and_what_was_set_aside() -> None:
+    for number in range(1, 41):
+        judged("good", 1.0, number)
+        judged("bad", 0.0, 1_000 + number)
+    for number in range(2_000, 2_060):
+        judged("bad", 1.0, number, hours=0)
+
+    learn()
+
+    score = LearnedScore.objects.get(language_model="good", kind="dimension", subject="code")
+    assert 0 <= score.low < score.mean < score.high <= 1
+    assert score.sources == {"rating": {"n": 40, "share": 1.0}}
+    assert (score.judgements, score.set_aside, score.is_used) == (40, 0, True)
+    other = LearnedScore.objects.get(language_model="bad", kind="task", subject="code")
+    assert (other.judgements, other.set_aside, other.is_used) == (40, 60, False)
+    burst = SetAsideVotes.objects.get()
+    assert (burst.language_model, burst.reason, burst.votes) == ("bad", "burst", 60)
+
+
+def test_every_run_writes_the_scores_anew() -> None:
+    judged("gone", 1.0, 1)
+    learn()
+    Feedback.objects.all().delete()
+    judged("new", 1.0, 2)
+
+    learn()
+
+    assert set(LearnedScore.objects.values_list("language_model", flat=True)) == {"new"}
