@@ -126,6 +126,32 @@ class RunningForm(forms.Form):
         return dict(self.cleaned_data)
 
 
+class LearningForm(forms.Form):
+    label_values = forms.CharField(
+        required=False,
+        label="What labels say of an answer",
+        widget=forms.Textarea({"rows": 4, "spellcheck": "false"}),
+        help_text=f"One a line, such as “correct = 1” or “wrong = 0”; 0 is bad, 1 is good. Up to {MOST_NAMES}. Default: none.",
+    )
+
+    def __init__(self, data: Any, values: Mapping[str, Any]) -> None:
+        lines = "\n".join(f"{label} = {value:g}" for label, value in values["label_values"].items())
+        super().__init__(data, initial={"label_values": lines})
+
+    def clean_label_values(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for line in filter(None, map(str.strip, self.cleaned_data["label_values"].splitlines())):
+            label, _, number = line.rpartition("=")
+            try:
+                found[label.strip()] = float(number)
+            except ValueError as error:
+                raise forms.ValidationError(f"Write a label, = and a number from 0 to 1, not {line[:80]!r}.") from error
+        return found
+
+    def changes(self) -> dict[str, Any]:
+        return {"label_values": self.cleaned_data["label_values"] or None}
+
+
 # Group -> form, title, what it is about, the settings in it.
 GROUPS: Mapping[str, tuple[type[Any], str, str, tuple[str, ...]]] = {
     "retention": (
@@ -145,5 +171,11 @@ GROUPS: Mapping[str, tuple[type[Any], str, str, tuple[str, ...]]] = {
         "When something is missing",
         "What the gateway does when it cannot do everything.",
         ("when_spool_is_full", "max_snapshot_age_seconds", "exact_limits_alone", "unpriced_under_budget"),
+    ),
+    "learning": (
+        LearningForm,
+        "What is learned from",
+        "Labels that come back as feedback count as much as a judgement can. Give values only to labels that your reviewers use.",
+        ("label_values",),
     ),
 }

@@ -13,7 +13,7 @@ from dashboard import (
     welcome_urls,
 )
 from dashboard.sitemap import page
-from dashboard.views import access, explanations, exports, overview, playground, requests, search
+from dashboard.views import access, explanations, exports, overview, playground, playground_vote, requests, search
 
 app_name = "dashboard"
 urlpatterns = [
@@ -42,6 +42,7 @@ urlpatterns = [
     page("playground/", playground.playground, "playground"),
     page("playground/route/", playground.playground_route, "playground-route"),
     page("playground/run/", playground.playground_run, "playground-run"),
+    page("playground/vote/", playground_vote.playground_vote, "playground-vote"),
     page("playground/why-not/", explanations.playground_why_not, "playground-why-not"),
     *key_urls.urlpatterns,
 ]

@@ -92,13 +92,16 @@ def _fitted(wins: Floats) -> tuple[Floats, Floats]:
     games, m = wins + wins.T, len(wins)
     log_odds = np.zeros(m)
     inverse: Floats = np.zeros((m, m))
+    constant = np.full((m, m), 1 / m)
     for _ in range(_ROUNDS):
         chance = 1 / (1 + np.exp(log_odds[None, :] - log_odds[:, None]))
         information = -games * chance * (1 - chance)
         np.fill_diagonal(information, 0)
         np.fill_diagonal(information, -information.sum(axis=1))
-        # The constant direction carries no information: the pseudo-inverse leaves it out, which is the sum-to-zero constraint.
-        inverse = np.asarray(np.linalg.pinv(information, hermitian=True), dtype=np.float64)
+        # The constant direction carries no information and is left out of the inverse, which is the sum-to-zero constraint. It is put in
+        # and taken out again by name: a pseudo-inverse cannot tell it from the little information of one-sided votes.
+        scale = float(np.trace(information)) / m
+        inverse = np.asarray(np.linalg.inv(information + scale * constant) - constant / scale, dtype=np.float64)
         step = inverse @ (wins - games * chance).sum(axis=1)
         log_odds = log_odds + np.clip(step, -2, 2)
         if float(np.abs(step).max()) < _CLOSE:

@@ -16,12 +16,14 @@ from typing import Any
 from routerapp.engine.allowances import UNPRICED_CHOICES
 from routerapp.engine.extras import KEEP_CONTENT, MAX_CONTENT_DAYS
 from routerapp.engine.problems import Problem
+from routerapp.engine.section import is_number
 from routerapp.engine.task import TaskClassifier
 from routerapp.engine.task_words import TASKS
 from routerapp.models import AuditEvent, Dimension, InstallationState
 from routerapp.serving import audit
 from routerapp.serving.admission import ALONE_CHOICES
 from routerapp.serving.changes import changing
+from routerapp.serving.feedback import MAX_LABEL
 from routerapp.serving.kept_content_default import OFF, SETTING
 from routerapp.serving.permissions import Actor
 from routerapp.serving.refusals import Invalid
@@ -213,6 +215,20 @@ def _task_dimensions(value: Any) -> dict[str, str]:
     return dict(value)
 
 
+def _label_values(value: Any) -> dict[str, float]:
+    """Small and capital letters are the same."""
+    if not isinstance(value, Mapping) or len(value) > MOST_NAMES:
+        raise ValueError(f"A number for each of at most {MOST_NAMES} labels.")
+    for label, number in value.items():
+        if not isinstance(label, str) or not 0 < len(label.strip()) <= MAX_LABEL or ":" in label:
+            raise ValueError(
+                f"A label has 1 to {MAX_LABEL} characters and no colon, unlike {str(label)[:MAX_LABEL]!r}."
+            )
+        if not is_number(number) or not 0 <= number <= 1:
+            raise ValueError(f"{label}: a number from 0 (bad) to 1 (good).")
+    return {label.strip().lower(): float(number) for label, number in value.items()}
+
+
 SETTINGS: Mapping[str, Setting] = MappingProxyType(
     {
         setting.name: setting
@@ -286,6 +302,13 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
                 dict(TASK_DIMENSIONS),
                 _task_dimensions,
                 "Slugs of dimensions, by task.",
+            ),
+            Setting(
+                "label_values",
+                "What labels say of an answer, from 0 (bad) to 1 (good). Other labels teach nothing.",
+                {},
+                _label_values,
+                f"Numbers from 0 to 1 for up to {MOST_NAMES} labels.",
             ),
         )
     }

@@ -8,12 +8,15 @@ from django.db import transaction
 
 from routerapp.learning.bandit import bandit_state
 from routerapp.learning.capabilities import Capabilities, assess
-from routerapp.learning.evidence import DIMENSION, TASK, Pieces, gather
+from routerapp.learning.evidence import DIMENSION, TASK, Piece, Pieces, gather
 from routerapp.models import FEWEST_JUDGEMENTS, InstallationState, Job
 from routerapp.store import jobs
+from routerapp.store.arena_pieces import arena_pieces
+from routerapp.store.check_pieces import check_pieces
 from routerapp.store.config_document import unix_ms
 from routerapp.store.feedback_pieces import recent_pieces
 from routerapp.store.learned_scores import replace_learned_scores
+from routerapp.store.regeneration_pieces import regeneration_pieces
 from routerapp.store.revisions import load_config, record_evidence_revision
 
 DIGITS = 2
@@ -22,7 +25,7 @@ DIGITS = 2
 def learn_from_use(job: Job, now: datetime) -> str:
     """Puts the numbers into the evidence in force, so that decisions name them; what people set by hand still wins over them."""
     now_ms = unix_ms(now)
-    pieces = recent_pieces(now_ms, _task_dimensions())
+    pieces = _gathered(now_ms)
     jobs.report_progress(job, 0.3, f"{len(pieces):,} judgements of live answers.")
     if not pieces:
         return "Nobody has judged a live answer yet."
@@ -38,6 +41,18 @@ def learn_from_use(job: Job, now: datetime) -> str:
     left_out = f" {len(by_task.quarantined)} voters are left out." if by_task.quarantined else ""
     live = f"Evidence {sha[:12]} is live." if sha else "Nothing new."
     return f"{len(pieces):,} judgements, {len(state)} pairs of task and model.{left_out} {live}"
+
+
+def _gathered(now_ms: int) -> list[Piece]:
+    """From every source there is; their weights stand in learning/evidence.py, SOURCES."""
+    dimensions = _task_dimensions()
+    labels = InstallationState.objects.filter(id=1).values_list("settings", flat=True).first() or {}
+    return [
+        *recent_pieces(now_ms, dimensions, labels.get("label_values", {})),
+        *check_pieces(now_ms, dimensions),
+        *regeneration_pieces(now_ms, dimensions),
+        *arena_pieces(now_ms, dimensions),
+    ]
 
 
 def _assessed(pieces: Pieces, now_ms: int) -> Capabilities:

@@ -33,7 +33,7 @@
     stop.hidden = false;
     try {
       const columns = await route();
-      await Promise.all([...columns].map((column) => answer(column, signal)));
+      offerVote(await Promise.all([...columns].map((column) => answer(column, signal))));
     } finally {
       if (running?.signal === signal) {
         running = null;
@@ -57,12 +57,22 @@
       });
       if (!response.headers.get("Content-Type")?.includes("ndjson")) throw new Error(`The server answered ${response.status}.`);
       for await (const event of lines(response.body)) shown.take(event);
+      return shown.decision();
     } catch (error) {
       if (error.name === "AbortError") shown.note("Stopped.");
       else shown.take({ kind: "error", message: error.message });
     } finally {
       box.removeAttribute("aria-busy");
     }
+  }
+
+  // Two whole answers can be compared: the form that stands below them asks which is better.
+  function offerVote(decisions) {
+    const duel = results.querySelector("[data-duel]");
+    if (!duel || decisions.length !== 2 || !decisions[0] || !decisions[1]) return;
+    duel.elements.first.value = decisions[0];
+    duel.elements.second.value = decisions[1];
+    duel.hidden = false;
   }
 
   async function* lines(stream) {
@@ -82,6 +92,7 @@
     const text = element("pre", "answer-text");
     const facts = element("p", "answer-facts small muted");
     const seen = {};
+    let hasFailed = false;
     box.replaceChildren(text, facts);
     box.hidden = false;
     box.setAttribute("aria-busy", "true");
@@ -112,7 +123,10 @@
 
     function take(event) {
       if (event.kind === "text") text.append(event.text);
-      else if (event.kind === "error") note(event.message ?? event.code ?? "That did not work.", "bad");
+      if (event.kind === "error") {
+        hasFailed = true;
+        note(event.message ?? event.code ?? "That did not work.", "bad");
+      }
       const { kind, text: _, message: __, ...rest } = event;
       Object.assign(seen, kind === "start" ? { decision: event.decision, model: event.model, provider: event.provider } : rest);
       if (kind !== "text") show();
@@ -121,7 +135,9 @@
       }
     }
 
-    return { take, note };
+    // Of an answer that came to its end; nothing of one that broke off.
+    const decision = () => (seen.latency_ms != null && !hasFailed ? seen.decision : "");
+    return { take, note, decision };
   }
 
   function element(name, className) {

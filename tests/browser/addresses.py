@@ -37,6 +37,7 @@ NOT_PAGES = frozenset(
         "repricing-cancel",
         "playground-route",
         "playground-run",
+        "playground-vote",
         "audit-check",
         "audit-export",
         "job-cancel",

@@ -11,6 +11,7 @@ from django.urls import reverse
 from dashboard.code_samples import curl_sample, javascript_sample, python_sample
 from dashboard.sample_prompts import sample_prompts
 from routerapp.models import User
+from routerapp.store.records import FeedbackGiven
 from tests.factories import a_document, a_draft, a_policy, a_team, a_user
 from tests.runtimes import a_runtime, a_snapshot, journal_of
 
@@ -264,3 +265,47 @@ async def test_what_was_predicted_and_what_the_gate_did_is_shown(editor, runtime
     assert "Predicted to be clearly better than the default" in page
     assert "In the nearest cluster of training prompts (number 3)" in page
     assert "poem 80" in page
+
+
+VOTE = reverse("dashboard:playground-vote")
+FIRST, SECOND = "0193b000-0000-7000-8000-000000000001", "0193b000-0000-7000-8000-000000000002"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "better", "label"),
+    [
+        ("first", FIRST, f"better_than:{SECOND}"),
+        ("second", SECOND, f"better_than:{FIRST}"),
+        ("same", FIRST, f"as_good_as:{SECOND}"),
+    ],
+)
+async def test_a_vote_between_two_answers_is_journalled_as_feedback_of_whoever_signed_in(
+    editor, runtime, verdict, better, label
+):
+    response = await editor.post(VOTE, {"first": FIRST, "second": SECOND, "verdict": verdict})
+
+    assert response.status_code == 302
+    [given] = [record for record in journal_of(runtime) if isinstance(record, FeedbackGiven)]
+    name = await sync_to_async(lambda: User.objects.get().username)()
+    assert (given.request_id, given.kind, given.label, given.source) == (better, "label", label, f"user:{name}")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"verdict": "both"}, {"first": ""}, {"second": FIRST}, {"first": HOSTILE}, {"second": "x" * 5_000}]
+)
+async def test_a_vote_about_nothing_is_refused_in_words(editor, runtime, wrong):
+    given = {"first": FIRST, "second": SECOND, "verdict": "first"} | wrong
+    response = await editor.post(VOTE, given, headers={"HX-Request": "true"})
+
+    assert response.status_code == 422
+    assert "<script>" not in response.content.decode()
+    assert not [record for record in journal_of(runtime) if isinstance(record, FeedbackGiven)]
+
+
+async def test_two_answers_bring_the_question_which_is_better(editor):
+    first, second = await _two_drafts()
+    given = _given(target=f"draft:{first}", compare=f"draft:{second}", stream="")
+    page = (await editor.post(RUN, given)).content.decode()
+
+    assert "Which answer is better?" in page
+    assert 'data-duel aria-label="Which answer is better?" hidden' not in page

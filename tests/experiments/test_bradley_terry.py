@@ -48,6 +48,14 @@ def test_a_model_that_never_lost_has_a_finite_strength_and_a_wide_interval():
     assert best.win.value < 0.95 and best.win.high - best.win.low > 0.3
 
 
+@pytest.mark.parametrize("votes", [1, 12, 40, 2_000])
+def test_one_sided_votes_are_as_much_for_the_one_as_against_the_other(votes):
+    best, worst = strengths([Duel("a", "b", 1.0)] * votes)
+
+    assert best.win.value == pytest.approx(1 - worst.win.value)
+    assert best.log_odds == pytest.approx(np.log((votes + 0.25) / 0.25) / 2)
+
+
 def test_ties_say_equal_and_narrow_the_interval():
     few, many = (strengths([Duel("a", "b", 0.5)] * n)[0] for n in (5, 500))
 

@@ -35,7 +35,7 @@ PAGES = {
         policy-create draft-create draft-rebase draft-discard settings-edit default-edit condition-matches
         rule-create rule-edit rule-move rule-toggle rule-remove experiment-create experiment-discard
         benchmark-import benchmark-delete predictor-prior predictor-train predictor-evaluate evaluation-job-stop evaluation-draft
-        dimension-create score-edit playground-route playground-run playground-why-not
+        dimension-create score-edit learn-now playground-route playground-run playground-vote playground-why-not
     """,
     Role.PUBLISHER: """
         welcome-policy policy-set-default version-roll-back draft-publish

@@ -72,6 +72,10 @@ def test_the_products_own_bookkeeping_stays_untouched():
         ("task_words", {"code": ["python^many"]}),
         ("task_dimensions", {"code": "nowhere"}),
         ("task_dimensions", []),
+        ("label_values", {"good": 2}),
+        ("label_values", {"good": True}),
+        ("label_values", {"better_than:x": 1}),
+        ("label_values", {"": 1}),
     ],
 )
 def test_what_cannot_be_set_is_refused_by_name(name, value):
