@@ -77,7 +77,7 @@ def _strengths(votes: list[tuple[Vote, float]], dimensions: Mapping[str, str]) -
     task = votes[0][0].first.task
     for one in strengths(duels):
         # What says less than one answer would count as a single vote, and was screened before.
-        if one.effective > 1:
+        if one.win.value is not None and one.effective > 1:
             answer = Answer(one.model, task, "", newest)
             yield answer.piece(one.win.value, "arena", newest, dimensions, count=one.effective)
 
