@@ -10,6 +10,15 @@ from routerapp.models.alerts import (
     AlertRule,
 )
 from routerapp.models.audit import AuditEvent
+from routerapp.models.calibration import (
+    AnswerState,
+    Calibration,
+    CalibrationAnswer,
+    CalibrationPrompt,
+    CalibrationState,
+    GradingKind,
+    PromptSource,
+)
 from routerapp.models.catalog import (
     Alias,
     CapabilityScore,
@@ -76,6 +85,7 @@ __all__ = [
     "AlertMessage",
     "AlertRule",
     "Alias",
+    "AnswerState",
     "Arm",
     "AttemptRollup",
     "AttemptRow",
@@ -83,6 +93,10 @@ __all__ = [
     "BenchmarkData",
     "BenchmarkState",
     "Body",
+    "Calibration",
+    "CalibrationAnswer",
+    "CalibrationPrompt",
+    "CalibrationState",
     "CapabilityScore",
     "ConfigRevision",
     "Credential",
@@ -100,6 +114,7 @@ __all__ = [
     "FailedSignIns",
     "Feedback",
     "FeedbackKind",
+    "GradingKind",
     "Granularity",
     "HealthCheck",
     "InstallationState",
@@ -115,6 +130,7 @@ __all__ = [
     "PredictorState",
     "PredictorVersion",
     "Price",
+    "PromptSource",
     "Provider",
     "ProviderKind",
     "RecoveryCode",

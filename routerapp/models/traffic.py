@@ -12,6 +12,7 @@ class Origin(models.TextChoices):
     SAMPLE = "sample", "Sample data"
     PROBE = "probe", "Health probe"
     SHADOW = "shadow", "Shadow"
+    CALIBRATE = "calibrate", "Calibration"
 
 
 class Status(models.TextChoices):

@@ -106,7 +106,7 @@ def _follows_schema(value: Mapping[str, Any] | None, chat: Chat, answer: Written
     if schema is None:
         return isinstance(document, dict)
     try:
-        return bool(_validator(schema).is_valid(document))
+        return bool(schema_validator(schema).is_valid(document))
     except (jsonschema_rs.ValidationError, ValueError, RecursionError):
         return False
 
@@ -122,8 +122,8 @@ def _asked_schema(chat: Chat) -> Mapping[str, Any] | None:
     return inner if isinstance(inner, dict) else None
 
 
-def _validator(schema: Mapping[str, Any]) -> Any:
-    """References reach nothing outside, and patterns run in linear time."""
+def schema_validator(schema: Mapping[str, Any]) -> Any:
+    """References reach nothing outside, and patterns run in linear time. Raises ValueError for what is no schema."""
     return jsonschema_rs.validator_for(
         dict(schema), retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions(size_limit=1 << 20)
     )

@@ -23,6 +23,7 @@ ROLE_OF_ACTION: Mapping[str, Role] = MappingProxyType(
         "edit_dimension": Role.EDITOR,
         "edit_benchmark": Role.EDITOR,
         "train_predictor": Role.EDITOR,
+        "calibrate": Role.EDITOR,
         "use_playground": Role.EDITOR,
         "read_content": Role.EDITOR,
         "publish_policy": Role.PUBLISHER,

@@ -22,6 +22,9 @@ from routerapp.serving import audit
 from routerapp.serving.alerts.evaluate import SEND, evaluate_alerts
 from routerapp.serving.alerts.outbox import send_alerts
 from routerapp.serving.benchmarks import IMPORT, read_benchmark
+from routerapp.serving.calibration.choose import CHOOSE, run_choice
+from routerapp.serving.calibration.finish import FINISH, run_finish
+from routerapp.serving.calibration.run import CALIBRATE, run_calibration
 from routerapp.serving.drift_found import DETECT
 from routerapp.serving.health_checks import check_deployments
 from routerapp.serving.learning_jobs import EVALUATE, TRAIN
@@ -148,6 +151,18 @@ def _evaluate(job: Job, now: datetime) -> Found:
     return Found(*run_evaluation(job, now))
 
 
+def _calibrate(job: Job, now: datetime) -> Found:
+    return Found(*run_calibration(job, now))
+
+
+def _choose_prompts(job: Job, now: datetime) -> Found:
+    return Found(*run_choice(job, now))
+
+
+def _finish_calibration(job: Job, now: datetime) -> Found:
+    return Found(*run_finish(job, now))
+
+
 KINDS: Mapping[str, Body] = MappingProxyType(
     {
         "health_check": check_deployments,
@@ -165,5 +180,8 @@ KINDS: Mapping[str, Body] = MappingProxyType(
         IMPORT: read_benchmark,
         TRAIN: _train,
         EVALUATE: _evaluate,
+        CHOOSE: _choose_prompts,
+        CALIBRATE: _calibrate,
+        FINISH: _finish_calibration,
     }
 )
