@@ -3,12 +3,13 @@
 from django.urls import URLPattern
 
 from dashboard.sitemap import page
-from dashboard.views import benchmarks, evaluation, evaluation_reports, predictors, prior
+from dashboard.views import benchmarks, calibrations, evaluation, evaluation_reports, predictors, prior
 
 HERE = "evaluation/"
 PREDICTOR = HERE + "predictors/<slug:name>/<int:version>/"
 REPORT = HERE + "reports/<int:report_id>/"
 BENCHMARK = HERE + "benchmarks/<slug:slug>/"
+CALIBRATION = HERE + "calibrations/<int:calibration_id>/"
 
 urlpatterns: list[URLPattern] = [
     page(HERE, evaluation.evaluation, "evaluation"),
@@ -16,6 +17,14 @@ urlpatterns: list[URLPattern] = [
     page(HERE + "benchmarks/import/", benchmarks.benchmark_import, "benchmark-import"),
     page(BENCHMARK, benchmarks.benchmark_detail, "benchmark-detail"),
     page(BENCHMARK + "delete/", benchmarks.benchmark_delete, "benchmark-delete"),
+    page(HERE + "calibrations/new/", calibrations.calibration_create, "calibration-create"),
+    page(CALIBRATION, calibrations.calibration_detail, "calibration-detail"),
+    page(CALIBRATION + "start/", calibrations.calibration_start, "calibration-start"),
+    page(CALIBRATION + "stop/", calibrations.calibration_stop, "calibration-stop"),
+    page(CALIBRATION + "estimate/", calibrations.calibration_estimate, "calibration-estimate"),
+    page(CALIBRATION + "finish/", calibrations.calibration_finish, "calibration-finish"),
+    page(CALIBRATION + "delete/", calibrations.calibration_delete, "calibration-delete"),
+    page(CALIBRATION + "grade/", calibrations.calibration_grade, "calibration-grade"),
     page(HERE + "prior/", prior.predictor_prior, "predictor-prior"),
     page(HERE + "train/", predictors.predictor_train, "predictor-train"),
     page(HERE + "predictors/compare/", predictors.predictor_compare, "predictor-compare"),

@@ -141,6 +141,8 @@ SPECTACULAR_SETTINGS = {
         "BenchmarkState": "routerapp.models.BenchmarkState",
         "PredictorState": "routerapp.models.PredictorState",
         "AlertChannelKind": "routerapp.models.AlertChannelKind",
+        "PromptSource": "routerapp.models.PromptSource",
+        "ScoreSource": "routerapp.models.ScoreSource",
     },
 }
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard import evaluation_words as words
+from dashboard.calibration_lines import calibration_list
 from dashboard.fragments import render_page
 from dashboard.roles import actor_of, allowed_to, can
 from routerapp.models import BenchmarkData, BenchmarkState, EvaluationReport, Job, JobState, PredictorState
@@ -37,6 +38,8 @@ def evaluation(request: HttpRequest) -> HttpResponse:
         "predictors": [_predictor_line(row) for row in predictors],
         "has_live": any(row.state == PredictorState.LIVE for row in predictors),
         "reports": EvaluationReport.objects.defer("report").select_related("created_by").order_by("-pk")[:20],
+        "calibrations": calibration_list(),
+        "may_calibrate": can(request, "calibrate"),
         "running": Job.objects.filter(kind__in=KINDS, state__in=OPEN).order_by("-pk"),
         "may_edit": can(request, "edit_benchmark"),
         "may_train": can(request, "train_predictor"),

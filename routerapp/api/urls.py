@@ -9,6 +9,7 @@ from routerapp.api import (
     aliases,
     audit,
     benchmarks,
+    calibrations,
     content,
     deployments,
     dimensions,
@@ -123,6 +124,23 @@ urlpatterns: list[URLPattern] = [
     path("experiments/<slug:slug>/decision", experiments.ExperimentDecision.as_view(), name="experiment-decision"),
     path("benchmarks", benchmarks.BenchmarkList.as_view(), name="benchmarks"),
     path("benchmarks/<slug:slug>", benchmarks.BenchmarkDetail.as_view(), name="benchmark"),
+    path("calibrations", calibrations.CalibrationList.as_view(), name="calibrations"),
+    path("calibrations/<int:calibration_id>", calibrations.CalibrationDetail.as_view(), name="calibration"),
+    path("calibrations/<int:calibration_id>/start", calibrations.CalibrationStart.as_view(), name="calibration-start"),
+    path("calibrations/<int:calibration_id>/stop", calibrations.CalibrationStop.as_view(), name="calibration-stop"),
+    path(
+        "calibrations/<int:calibration_id>/estimate",
+        calibrations.CalibrationEstimate.as_view(),
+        name="calibration-estimate",
+    ),
+    path(
+        "calibrations/<int:calibration_id>/finish", calibrations.CalibrationFinish.as_view(), name="calibration-finish"
+    ),
+    path(
+        "calibrations/<int:calibration_id>/answers",
+        calibrations.CalibrationAnswers.as_view(),
+        name="calibration-answers",
+    ),
     path("predictors", predictors.PredictorList.as_view(), name="predictors"),
     path("predictors/roll-back", predictors.PredictorRollBack.as_view(), name="predictor-roll-back"),
     path("predictors/<slug:name>/<int:version>", predictors.PredictorDetail.as_view(), name="predictor"),

@@ -50,6 +50,11 @@ NOT_PAGES = frozenset(
         "experiment-discard",
         "experiment-csv",
         "benchmark-delete",
+        "calibration-start",
+        "calibration-stop",
+        "calibration-estimate",
+        "calibration-finish",
+        "calibration-delete",
         "evaluation-job-stop",
         "predictor-promote",
         "predictor-retire",
@@ -106,7 +111,14 @@ PLAIN = (
 PLAIN += ("dimension-create", "deployment-create", "provider-create", "playground", "key-list", "key-create")
 PLAIN += ("team-create", "end-user-create", "provider-list", "price-import", "repricing")
 PLAIN += ("experiment-list", "experiment-create")
-PLAIN += ("evaluation", "benchmark-import", "predictor-prior", "predictor-train", "predictor-compare")
+PLAIN += (
+    "evaluation",
+    "benchmark-import",
+    "calibration-create",
+    "predictor-prior",
+    "predictor-train",
+    "predictor-compare",
+)
 PLAIN += ("alert-list", "alert-rule-kinds")
 PLAIN += ("audit", "system", "system-jobs", "system-settings")
 PLAIN += ("account", "second-factor", "user-list", "invitation-create", "sign-in-settings")
@@ -123,7 +135,7 @@ PLAIN += ("welcome-request",)
 
 
 def every_page(facts: Mapping[str, Any]) -> list[Address]:
-    """facts: draft, empty_draft, rule, key, incident, incident_over, training, evaluation, alert_rule, alert_channel, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
+    """facts: draft, empty_draft, rule, key, incident, incident_over, training, calibration, evaluation, alert_rule, alert_channel, invitation, invitation_token, answered, failed, hostile (see hostile.py)."""
     draft = {"slug": "company", "draft_id": facts["draft"]}
     in_draft = ("draft-detail", "draft-document", "draft-changes", "settings-edit", "default-edit", "rule-create")
     names: dict[str, Mapping[str, Any]] = {
@@ -146,6 +158,8 @@ def every_page(facts: Mapping[str, Any]) -> list[Address]:
         "invitation-withdraw": {"invitation_id": facts["invitation"]},
         **_of_alerts(facts),
         "benchmark-detail": {"slug": "hostile-benchmark"},
+        "calibration-detail": {"calibration_id": facts["calibration"]},
+        "calibration-grade": {"calibration_id": facts["calibration"]},
         "evaluation-job": {"job_id": facts["training"]},
         "predictor-detail": {"name": "hostile-predictor", "version": 1},
         "evaluation-report": {"report_id": facts["evaluation"]},

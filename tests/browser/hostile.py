@@ -85,7 +85,12 @@ evaluated = EvaluationReport.objects.create(subject=markup, benchmarks=[markup],
 PredictorVersion.objects.create(name="hostile-predictor", version=1, sha256="2" * 64, artefact=b"x", card={{**card, "report": evaluated.pk}})
 training = Job.objects.create(kind="train_predictor", queue="long", state="cancelled", message=markup,
     arguments={{"name": markup, "benchmarks": [markup], "models": {{markup: script}}, "seed": 0, "leaves_one_out": True}})
-print(json.dumps({{"training": training.pk, "evaluation": evaluated.pk, "incident": incident.pk, "incident_over": spent.incidents.get().pk, "alert_rule": alert_rule.slug, "alert_channel": channel.slug, "repricing": repricing.pk, "invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
+from routerapp.models import Calibration, CalibrationAnswer, CalibrationPrompt
+calibration = Calibration.objects.create(name=markup, state="grading", source="file", grading="people", deployments=["hostile-place", script], wanted=20, max_output_tokens=100, coverage={{"offered": 1, "chosen": 1, "clusters": 1}})
+asked = CalibrationPrompt.objects.create(calibration=calibration, number=1, text=markup, document={{"messages": [{{"role": script, "content": markup}}, {{"role": "user", "content": markup}}]}})
+CalibrationAnswer.objects.create(prompt=asked, deployment=script, language_model=markup, state="answered", text=script, problem=markup)
+CalibrationAnswer.objects.create(prompt=asked, deployment="hostile-place", language_model="hostile-model", state="graded", grade=0.5, text=markup, cost_nusd=10_000)
+print(json.dumps({{"calibration": calibration.pk, "training": training.pk, "evaluation": evaluated.pk, "incident": incident.pk, "incident_over": spent.incidents.get().pk, "alert_rule": alert_rule.slug, "alert_channel": channel.slug, "repricing": repricing.pk, "invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
 """
 
 
