@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routerapp', '0018_learned_routing'),
+        ('routerapp', '0020_learned_scores'),
     ]
 
     operations = [
