@@ -18,7 +18,6 @@ from routerapp.learning.fitted import Fitted
 from routerapp.learning.labels import softmax
 from routerapp.learning.reading import PromptReading, Readings
 from routerapp.learning.topics import place
-from routerapp.learning.trust import trust_of
 
 Array = NDArray[np.float64]
 
@@ -59,7 +58,6 @@ class Predictor:
         ends = np.cumsum([0, m, 1, m, m, len(fitted.labels), len(fitted.cluster_sizes)]).tolist()
         self._parts = [slice(first, last) for first, last in pairwise(ends)]
         self._topics = fitted.topics.directions.shape[1] - m
-        self._trust = trust_of(fitted.about)
         self._reading = str(fitted.about.get("reading", ""))
 
     @property
@@ -123,7 +121,6 @@ class Predictor:
             + fitted.cluster_relative[cluster]
             + np.add.reduce(fitted.label_relative * posterior[:, None], axis=0)
         )
-        relative *= self._trust.of(familiarity, float(posterior.max(initial=0.0)) if len(posterior) > 1 else 1.0)
         quality = np.minimum(np.maximum(float(ease[0]) + fitted.level + relative, 0.0), 1.0)
         sd = fitted.noise / math.sqrt(float(fitted.cluster_sizes[cluster]) + 1.0) / max(familiarity, LEAST_FAMILIARITY)
         return Foreseen(

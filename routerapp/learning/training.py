@@ -7,7 +7,7 @@ predictions made outside the training folds, never on the raw outcomes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,6 @@ from routerapp.learning.reading import READING, Readings
 from routerapp.learning.sparse import Table
 from routerapp.learning.stacking import fit_weights, squared_error
 from routerapp.learning.topics import Topics, find_topics
-from routerapp.learning.trust import KEY as TRUST_KEY
-from routerapp.learning.trust import TRUST
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, float], None]
@@ -308,7 +306,6 @@ def _about(
     plain = squared_error(np.zeros(margins.relative.shape), margins.relative)
     return {
         "reading": READING,
-        TRUST_KEY: asdict(TRUST),
         "mean_quality": round(float(margins.ease.mean()), 6),
         "prompts": len(outcomes),
         "known_outcomes": int((~np.isnan(outcomes.quality)).sum()),
