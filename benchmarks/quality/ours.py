@@ -37,15 +37,15 @@ def fit_ours(outcomes: Outcomes, seed: int) -> Router:
 def fit_guarded(outcomes: Outcomes, seed: int) -> Router:
     """The same behind the gate of the `learned` strategy, the default being the best single model of these outcomes.
 
-    The default is left only for a gain above the margin, and never for a prompt that is unlike all of training.
+    The default is left only for a gain that, times the prompt's certainty, is above the margin.
     """
     predictor = _trained(outcomes, seed)
     default = int(means(outcomes.quality).argmax())
 
-    def familiarity(asked: Outcomes) -> Floats:
-        return np.array([predictor.foresee(_read[prompt]).familiarity for prompt in asked.prompts])
+    def certainty(asked: Outcomes) -> Floats:
+        return np.array([predictor.foresee(_read[prompt]).certainty for prompt in asked.prompts])
 
-    return guarded(predicted(predictor, readings), outcomes.models[default], familiarity=familiarity)
+    return guarded(predicted(predictor, readings), outcomes.models[default], certainty=certainty)
 
 
 def _trained(outcomes: Outcomes, seed: int) -> Predictor:

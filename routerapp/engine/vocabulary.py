@@ -259,7 +259,12 @@ STRATEGIES = (
                 "default", "reference", "The model that is kept unless another is clearly better", is_required=True
             ),
             Parameter("cost_quality", "number", "0: quality only; 1: the cheapest that is about as good", 0.0),
-            Parameter("margin", "number", "Gain that another model must exceed", 0.02),
+            Parameter(
+                "margin",
+                "number",
+                "Gain that another model must exceed, more where the kind of prompt is not clear",
+                0.03,
+            ),
             Parameter("max_loss", "number", "Predicted quality that a cheaper model may be below the default's", 0.05),
             _MIN_FAMILIARITY,
             Parameter("cautious", "flag", "The gain must exceed its own standard error too", False),

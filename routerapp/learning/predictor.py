@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from routerapp.engine.strategies.predicted import MIN_FAMILIARITY
 from routerapp.engine.types import ModelPrediction, Predictions
 from routerapp.learning.features import VECTOR
 from routerapp.learning.fitted import Fitted
@@ -44,6 +45,13 @@ class Foreseen:
     posterior: Array
     cluster: int
     familiarity: float
+
+    @property
+    def certainty(self) -> float:
+        """What the gate of `learned` multiplies gains by, 0 to 1; 0 where the prompt is too strange to go by predictions at all."""
+        if self.familiarity < MIN_FAMILIARITY:
+            return 0.0
+        return self.familiarity * round(float(self.posterior.max(initial=0.0)), DIGITS)
 
 
 class Predictor:

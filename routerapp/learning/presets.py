@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from routerapp.engine.strategies.learned import MARGIN, MAX_LOSS
+
 Floats = NDArray[np.float64]
 Choices = NDArray[np.int64]
 
@@ -24,11 +26,15 @@ MARKS = (0.0, *(float(f"{10.0 ** (step / 10.0):.9g}") for step in range(-40, 81)
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The do-no-harm gate of `learned`: default is a column; margin and max_loss in quality. None for the default: no gate."""
+    """The do-no-harm gate of `learned`: default is a column; margin and max_loss in quality. None for the default: no gate.
+
+    certainty: (n,) of the prompts, 0 to 1, which gains are multiplied by; None: 1.
+    """
 
     default: int | None = None
-    margin: float = 0.02
-    max_loss: float = 0.05
+    margin: float = MARGIN
+    max_loss: float = MAX_LOSS
+    certainty: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ def choose(quality: Floats, cost_usd: Floats, lambda_per_usd: float, gate: Gate)
     if gate.default is None:
         return np.asarray(np.argmax(score, axis=1), np.int64)
     gain = score - score[:, [gate.default]]
+    if gate.certainty is not None:
+        gain = gain * gate.certainty[:, None]
     passes = (gain > gate.margin) & (quality[:, [gate.default]] - quality <= gate.max_loss)
     best = np.argmax(np.where(passes, score, -np.inf), axis=1)
     return np.where(passes.any(axis=1), best, gate.default)

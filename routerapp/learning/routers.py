@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from routerapp.engine.strategies.learned import MARGIN
-from routerapp.engine.strategies.predicted import MIN_FAMILIARITY
 from routerapp.learning.outcomes import Floats, Outcomes
 
 # No regard for cost makes up for it.
@@ -125,11 +124,10 @@ def guarded(
     router: Router,
     default: str,
     margin: float = MARGIN,
-    familiarity: Callable[[Outcomes], Floats] | None = None,
-    least: float = MIN_FAMILIARITY,
+    certainty: Callable[[Outcomes], Floats] | None = None,
 ) -> Router:
-    """The do-no-harm gate as the strategy `learned` has it: leaves the default model only where another's predicted quality is better
-    by more than margin (0 to 1), and never for a prompt less familiar than least; familiarity gives (n,), None: all are familiar.
+    """The do-no-harm gate as the strategy `learned` has it: leaves the default model only where another's gain, times the prompt's
+    certainty, is more than margin (0 to 1). certainty gives (n,), 0 to 1, 0: the default stays; None: 1 for all.
 
     What the gate holds back is dearer choices' promise, so the default gets the margin as a head start; cost is untouched.
     """
@@ -137,9 +135,8 @@ def guarded(
     def route(outcomes: Outcomes) -> tuple[Floats, Floats]:
         quality, cost_usd = router(outcomes)
         lifted, column = quality.copy(), outcomes.models.index(default)
-        lifted[:, column] += margin
-        if familiarity is not None:
-            lifted[familiarity(outcomes) < least, column] = FAR_ABOVE
+        sure = np.ones(len(outcomes)) if certainty is None else certainty(outcomes)
+        lifted[:, column] += np.where(sure > 0.0, margin / np.where(sure > 0.0, sure, 1.0), FAR_ABOVE)
         return lifted, cost_usd
 
     return route

@@ -23,7 +23,7 @@ from routerapp.learning.ngrams import BUCKETS
 from routerapp.learning.outcomes import Outcomes
 from routerapp.learning.reading import READING, Readings
 from routerapp.learning.sparse import Table
-from routerapp.learning.stacking import fit_weights, squared_error
+from routerapp.learning.stacking import believed, fit_weights, squared_error
 from routerapp.learning.topics import Topics, find_topics
 
 Array = NDArray[np.float64]
@@ -125,7 +125,7 @@ def _train_pool(outcomes: Outcomes, readings: Readings, seed: int, progress: Pro
     progress("n-grams", 0.65)
     ngrams = fit_ngrams(Table.of(readings, topics.kept, topics.rarity), margins.relative, ground.fold)
     heads["ngrams"] = Validated(ngrams.pull, ngrams.predicted)
-    weights = fit_weights([heads[name].predicted for name in HEADS], margins.relative)
+    weights = believed(len(outcomes.models)) * fit_weights([heads[name].predicted for name in HEADS], margins.relative)
     progress("cost", 0.8)
     by_head = dict(zip(HEADS, weights.tolist(), strict=True))
     basis = Basis(scale, topics.beside(ngrams.weights * np.float32(by_head["ngrams"])), ngrams.offsets)

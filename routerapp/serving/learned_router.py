@@ -81,7 +81,7 @@ def _learned(predictor: Predictor, content: bytes) -> Learned:
         return seen(asked).quality[:, columns].copy(), _filled(seen(asked).cost_usd[:, columns])
 
     def gated(default: str) -> Router:
-        return guarded(route, default, familiarity=lambda asked: seen(asked).familiarity)
+        return guarded(route, default, certainty=lambda asked: seen(asked).certainty)
 
     def predicts(prompt: str) -> Predictions:
         return predictor.predict(read_prompt(prompt))
@@ -91,11 +91,11 @@ def _learned(predictor: Predictor, content: bytes) -> Learned:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """quality, cost_usd: (n, m), cost NaN where unknown; familiarity: (n,)."""
+    """quality, cost_usd: (n, m), cost NaN where unknown; certainty: (n,), as the gate takes it."""
 
     quality: Floats
     cost_usd: Floats
-    familiarity: Floats
+    certainty: Floats
 
 
 def _see(predictor: Predictor, prompts: Sequence[str]) -> _Seen:
@@ -104,7 +104,7 @@ def _see(predictor: Predictor, prompts: Sequence[str]) -> _Seen:
     return _Seen(
         np.stack([one.quality for one in found]) if found else empty,
         np.stack([one.cost_usd for one in found]) if found else empty,
-        np.array([one.familiarity for one in found]),
+        np.array([one.certainty for one in found]),
     )
 
 

@@ -20,6 +20,7 @@ from routerapp.engine.decide import decide
 from routerapp.engine.policy import Policy, parse_policy
 from routerapp.engine.problems import PolicyError
 from routerapp.engine.strategies.learned import Learned
+from routerapp.engine.strategies.predicted import certainty_of
 from routerapp.engine.strategies.preset import Target
 from routerapp.engine.strategies.threshold import Threshold
 from routerapp.engine.types import Decision, Inputs, Live
@@ -143,7 +144,8 @@ def _learned(
         if _is_unfamiliar(decided[at][1]):
             # It goes to the default whatever the number is: there is nothing to choose.
             both[place] = both[place, column]
-    gate = Gate(column, parameters.margin, parameters.max_loss)
+    sure = np.array([certainty_of(said) for place in kept if (said := decided[place][0].predictions) is not None])
+    gate = Gate(column, parameters.margin, parameters.max_loss, sure)
     found = solve_lambda(both[:, :, 0], both[:, :, 1], target.kind, target.value, gate)
     return _solved({"lambda": found.number}, found, found.usd_per_1000, len(kept), recent)
 

@@ -60,7 +60,7 @@ def test_no_number_makes_the_models_better_than_they_are():
 
 def test_choices_are_those_of_the_strategy_behind_its_gate():
     quality, cost = (
-        np.array([[0.8, 0.83, 0.7], [0.8, 0.81, 0.79], [0.5, 0.9, 0.9]]),
+        np.array([[0.8, 0.84, 0.7], [0.8, 0.81, 0.79], [0.5, 0.9, 0.9]]),
         np.array([[0.01, 0.01, 0.001]] * 3),
     )
 
@@ -68,6 +68,7 @@ def test_choices_are_those_of_the_strategy_behind_its_gate():
     assert choose(quality, cost, 5.0, Gate(0)).tolist() == [1, 2, 2]
     assert choose(quality, cost, 5.0, Gate(0, max_loss=0.2)).tolist() == [1, 2, 2]
     assert choose(quality, cost, 50.0, Gate(0, max_loss=0.2)).tolist() == [2, 2, 2]
+    assert choose(quality, cost, 0.0, Gate(0, certainty=np.array([0.5, 1.0, 0.0]))).tolist() == [0, 0, 0]
 
 
 def test_cost_never_rises_with_the_number():

@@ -5,7 +5,6 @@ Each model is held against the default alone, never against the others, so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import hypot
 from typing import Any
@@ -18,6 +17,7 @@ from routerapp.engine.strategies.predicted import (
     DIGITS,
     MIN_FAMILIARITY,
     by_catalogue,
+    certainty_of,
     detail_of,
     of_target,
     read_target,
@@ -40,7 +40,7 @@ KEYS = (
     "solved",
 )
 COST_QUALITY = 0.0
-MARGIN = 0.02
+MARGIN = 0.03
 MAX_LOSS = 0.05
 MOST_LAMBDA = 1_000_000_000
 
@@ -77,7 +77,7 @@ def rank_learned(options: list[Option], parameters: Learned, moment: Moment) -> 
         for one in scored:
             one.detail = detail_of(known[one.model.slug])
         return _without_default(scored, by_catalogue(unscored), default, parameters, moment)
-    first = _hold(scored, default, known, parameters)
+    first = _hold(scored, default, predictions, parameters)
     step = _gate_step(first, default, scored, parameters, predictions, options)
     rest = [one for one in scored if one is not first]
     return Ranking(certain([first, *rest, *by_catalogue(unscored)]), trace=(step,))
@@ -105,9 +105,10 @@ def _place(option: Option) -> tuple[Any, ...]:
     return (-(option.score or 0.0), option.cost_nusd is None, option.cost_nusd or 0, option.slug)
 
 
-def _hold(scored: list[Option], default: Option, known: Mapping[str, ModelPrediction], parameters: Learned) -> Option:
+def _hold(scored: list[Option], default: Option, predictions: Predictions, parameters: Learned) -> Option:
     """Each against the default, with what came of it as its detail; the best of those that pass, else the default."""
     first: Option | None = None
+    known, certainty = predictions.models, certainty_of(predictions)
     other, least = known[default.model.slug], default.score or 0.0
     for one in scored:
         mine = known[one.model.slug]
@@ -116,7 +117,8 @@ def _hold(scored: list[Option], default: Option, known: Mapping[str, ModelPredic
             continue
         gain = (one.score or 0.0) - least
         detail["gain"] = round(gain, DIGITS)
-        why = _why_held(one.model.slug == default.model.slug, gain, mine, other, parameters)
+        is_same_model = one.model.slug == default.model.slug
+        why = _why_held(gain if is_same_model else gain * certainty, is_same_model, mine, other, parameters)
         if why is not None:
             detail["held_by"] = why
         elif first is None:
@@ -125,9 +127,9 @@ def _hold(scored: list[Option], default: Option, known: Mapping[str, ModelPredic
 
 
 def _why_held(
-    is_same_model: bool, gain: float, mine: ModelPrediction, other: ModelPrediction, parameters: Learned
+    gain: float, is_same_model: bool, mine: ModelPrediction, other: ModelPrediction, parameters: Learned
 ) -> str | None:
-    """What keeps the gate shut for this one, None where it may take the default's place.
+    """What keeps the gate shut for this one, None where it may take the default's place. gain: times the prompt's certainty.
 
     Another place that serves the default's own model can do no harm: any gain will do.
     """
@@ -155,6 +157,7 @@ def _gate_step(
         "best": best.slug,
         "gain": round((best.score or 0.0) - (default.score or 0.0), DIGITS),
         "margin": parameters.margin,
+        "certainty": round(certainty_of(predictions), DIGITS),
         "lambda_per_usd": parameters.lambda_per_usd,
     }
     if first is not default:

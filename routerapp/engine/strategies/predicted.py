@@ -24,6 +24,11 @@ def why_unpredicted(predictions: Predictions | None, min_familiarity: float) -> 
     return Verdict.UNFAMILIAR_PROMPT if predictions.familiarity < min_familiarity else None
 
 
+def certainty_of(predictions: Predictions) -> float:
+    """0 to 1: how clearly the prompt is of a kind known from training. What a gain is multiplied by before it is held against a margin."""
+    return predictions.familiarity * max(predictions.tasks.values(), default=1.0)
+
+
 def said_of(predictions: Predictions | None, options: list[Option]) -> dict[str, Any]:
     """What a trace tells of the predictions: of models only those that were eligible."""
     if predictions is None:
