@@ -46,6 +46,7 @@ EVERYTHING = {
     AlertKind.BUDGET: "each key, team and end user with a spend limit",
     AlertKind.PROVIDER_DOWN: "each provider",
     AlertKind.SUCCESS_DRIFT: "each model",
+    AlertKind.CHALLENGER: "the scheduled refit",
 }
 
 
@@ -100,7 +101,8 @@ class RuleForm(forms.Form):
             limits = "; ".join(one.allowed for one in SPOOL_UNITS.values())
             self.fields["threshold"].help_text = f"In the unit of what it watches: {limits}."
         else:
-            self.fields["threshold"].help_text = f"{unit.allowed} in the window."
+            allowed = f"{unit.allowed} in the window." if unit.low < unit.high else f"Always {unit.low:g}."
+            self.fields["threshold"].help_text = allowed
         self.fields["threshold"].widget.attrs |= {"step": "any", "inputmode": "decimal"}
         if not about.counts_requests:
             del self.fields["least_requests"]

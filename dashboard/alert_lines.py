@@ -131,6 +131,7 @@ def _watched(rule: AlertRule) -> str:
         AlertKind.BUDGET: "every key, team and end user with a spend limit",
         AlertKind.PROVIDER_DOWN: "every provider",
         AlertKind.SUCCESS_DRIFT: "every model",
+        AlertKind.CHALLENGER: "the scheduled refit",
     }.get(AlertKind(rule.kind), "all traffic")
 
 
@@ -146,6 +147,8 @@ def _why(incident: AlertIncident) -> tuple[str, str]:
             return reverse("dashboard:provider-detail", args=[name]), "The provider and its health"
         case AlertKind.PROVIDER_DOWN:
             return reverse("dashboard:provider-list"), "Providers and their health"
+        case AlertKind.CHALLENGER:
+            return reverse("dashboard:evaluation"), "Predictors and the scheduled refit"
         case AlertKind.INPUT_DRIFT if incident.subject == TRAINING:
             return reverse("dashboard:evaluation"), "Predictors and benchmarks"
         case AlertKind.SUCCESS_DRIFT if LanguageModel.objects.filter(slug=name).exists():

@@ -3,7 +3,7 @@
 from django.urls import URLPattern
 
 from dashboard.sitemap import page
-from dashboard.views import benchmarks, calibrations, evaluation, evaluation_reports, predictors, prior
+from dashboard.views import benchmarks, calibrations, evaluation, evaluation_reports, predictors, prior, refit
 
 HERE = "evaluation/"
 PREDICTOR = HERE + "predictors/<slug:name>/<int:version>/"
@@ -33,6 +33,8 @@ urlpatterns: list[URLPattern] = [
     page(PREDICTOR + "promote/", predictors.predictor_promote, "predictor-promote"),
     page(PREDICTOR + "retire/", predictors.predictor_retire, "predictor-retire"),
     page(PREDICTOR + "evaluate/", predictors.predictor_evaluate, "predictor-evaluate"),
+    page(HERE + "refit/", refit.refit_schedule, "refit-schedule"),
+    page(HERE + "refit/now/", refit.refit_now, "refit-now"),
     page(REPORT, evaluation_reports.evaluation_report, "evaluation-report"),
     page(REPORT + "csv/", evaluation_reports.evaluation_csv, "evaluation-csv"),
     page(REPORT + "draft/", evaluation_reports.evaluation_draft, "evaluation-draft"),

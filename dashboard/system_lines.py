@@ -29,6 +29,7 @@ KINDS = {
     "reprice": "Re-price recorded costs",
     "import_benchmark": "Read an imported benchmark",
     "train_predictor": "Train a predictor",
+    "refit_predictor": "See whether a refit is due",
     "evaluate_predictor": "Evaluate on benchmarks",
 }
 STATE_TONES = {

@@ -30,6 +30,7 @@ SCHEDULE = {
     "alert rules": _every(30, "evaluate_alerts"),
     "evidence refresh": _every(60, "refresh_evidence"),
     "learning from use": _entry(crontab(minute=23), "learn_from_use", "long"),
+    "refit": _entry(crontab(hour=2, minute=10), "refit_predictor", "long"),
     "drift": _entry(crontab(minute=41), "detect_drift", "long"),
     "rollup compaction": _entry(crontab(minute=7), "compact_rollups"),
     "retention": _entry(crontab(hour=3, minute=20), "retention", "long"),

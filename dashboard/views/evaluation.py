@@ -8,11 +8,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard import evaluation_words as words
 from dashboard.calibration_lines import calibration_list
 from dashboard.fragments import render_page
+from dashboard.refit_lines import refit_lines
 from dashboard.roles import actor_of, allowed_to, can
 from routerapp.models import BenchmarkData, BenchmarkState, EvaluationReport, Job, JobState, PredictorState
 from routerapp.serving.learning_jobs import EVALUATE, TRAIN, stop_learning_job
@@ -43,6 +45,8 @@ def evaluation(request: HttpRequest) -> HttpResponse:
         "running": Job.objects.filter(kind__in=KINDS, state__in=OPEN).order_by("-pk"),
         "may_edit": can(request, "edit_benchmark"),
         "may_train": can(request, "train_predictor"),
+        "refit": refit_lines(timezone.now()),
+        "may_schedule": can(request, "schedule_refit"),
     }
     return render_page(request, "dashboard/evaluation/list.html", context)
 

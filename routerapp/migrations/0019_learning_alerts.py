@@ -1,4 +1,4 @@
-"""Alert rules may watch what was learned: kinds of requests that change, models that do worse."""
+"""Alert rules may watch what was learned: kinds of requests that change, models that do worse, a challenger that waits."""
 
 from django.db import migrations, models
 
@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='alertrule',
             name='kind',
-            field=models.CharField(choices=[('budget', 'Budget nearly spent'), ('error_share', 'Share of failed requests'), ('provider_down', 'Provider down'), ('spool', 'Journal filling up'), ('unpriced', 'Unpriced traffic'), ('input_drift', 'Other kinds of requests'), ('success_drift', 'A model does worse')], max_length=20),
+            field=models.CharField(choices=[('budget', 'Budget nearly spent'), ('error_share', 'Share of failed requests'), ('provider_down', 'Provider down'), ('spool', 'Journal filling up'), ('unpriced', 'Unpriced traffic'), ('input_drift', 'Other kinds of requests'), ('success_drift', 'A model does worse'), ('challenger', 'A challenger waits')], max_length=20),
         ),
     ]

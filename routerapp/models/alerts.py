@@ -11,6 +11,7 @@ class AlertKind(models.TextChoices):
     UNPRICED = "unpriced", "Unpriced traffic"
     INPUT_DRIFT = "input_drift", "Other kinds of requests"
     SUCCESS_DRIFT = "success_drift", "A model does worse"
+    CHALLENGER = "challenger", "A challenger waits"
 
 
 class AlertChannelKind(models.TextChoices):

@@ -51,7 +51,7 @@ def run_evaluation(job: Job, now: datetime) -> tuple[str, Mapping[str, Any]]:
 def _of_its_pool(outcomes: Outcomes, row: PredictorVersion) -> Outcomes:
     """The benchmarks' models under the names this predictor knows them by. Raises ValueError where fewer than two are there."""
     names = {name: slug for name, slug in row.card.get("models", {}).items() if name in outcomes.models}
-    if len(names) < 2:
+    if len(set(names.values())) < 2:
         raise ValueError(f"These benchmarks have fewer than two of the models that {row} knows.")
     return renamed(outcomes, names)
 

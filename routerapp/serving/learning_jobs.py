@@ -28,13 +28,15 @@ MOST_SEED = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """models: the benchmark's name of each model of the pool -> the slug of our language model. seed: the same seed, the same bytes."""
+    """models: the benchmark's name of each model of the pool -> the slug of our language model; benchmarks may have several names for one.
+    seed: the same seed, the same bytes. is_refit: started by the schedule, which settles what becomes of it (serving/refit.py)."""
 
     name: str
     benchmarks: Sequence[str]
     models: Mapping[str, str]
     seed: int = 0
     leaves_one_out: bool = True
+    is_refit: bool = False
 
 
 def start_training(wanted: Training, *, by: Actor) -> Job:
@@ -54,6 +56,8 @@ def start_training(wanted: Training, *, by: Actor) -> Job:
             "leaves_one_out": wanted.leaves_one_out,
             "by": by.name,
         }
+        if wanted.is_refit:
+            arguments["is_refit"] = True
         change.after = {name: value for name, value in arguments.items() if name not in ("name", "by")}
         return _enqueued(TRAIN, wanted.name, arguments)
 
@@ -105,11 +109,13 @@ def _check_benchmarks(slugs: Sequence[str]) -> None:
 
 
 def _check_models(wanted: Training) -> None:
-    if not FEWEST_MODELS <= len(wanted.models) <= MOST_MODELS:
+    rows = list(BenchmarkData.objects.filter(slug__in=wanted.benchmarks).values_list("model_names", "prompts"))
+    for names, _ in rows:
+        slugs = [wanted.models[name] for name in names if name in wanted.models]
+        if len(set(slugs)) < len(slugs):
+            raise invalid("models", "twice", "Two models of the benchmark have the same language model.")
+    if not FEWEST_MODELS <= len(set(wanted.models.values())) <= len(wanted.models) <= MOST_MODELS:
         raise invalid("models", "bad_number", f"A pool has {FEWEST_MODELS} to {MOST_MODELS} models.")
-    if len(set(wanted.models.values())) < len(wanted.models):
-        raise invalid("models", "twice", "Two models of the benchmark have the same language model.")
-    rows = BenchmarkData.objects.filter(slug__in=wanted.benchmarks).values_list("model_names", "prompts")
     known = {model for names, _ in rows for model in names}
     unknown = sorted(set(wanted.models) - known)
     if unknown:

@@ -31,6 +31,7 @@ ROLE_OF_ACTION: Mapping[str, Role] = MappingProxyType(
         "archive_policy": Role.PUBLISHER,
         "set_default_policy": Role.PUBLISHER,
         "promote_predictor": Role.PUBLISHER,
+        "schedule_refit": Role.PUBLISHER,
         "override_champion_gate": Role.ADMIN,
         "edit_provider": Role.ADMIN,
         "edit_credential": Role.ADMIN,

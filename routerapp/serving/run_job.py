@@ -28,7 +28,8 @@ from routerapp.serving.calibration.run import CALIBRATE, run_calibration
 from routerapp.serving.drift_found import DETECT
 from routerapp.serving.health_checks import check_deployments
 from routerapp.serving.learning_jobs import EVALUATE, TRAIN
-from routerapp.serving.permissions import Actor
+from routerapp.serving.refit import SCHEDULER, run_refit, settle_refit
+from routerapp.serving.refit_schedule import REFIT
 from routerapp.serving.reprice_history import run_apply, run_preview
 from routerapp.store import jobs
 from routerapp.store.compaction import compact_rollups
@@ -48,7 +49,6 @@ class Found:
 
 
 Body = Callable[[Job, datetime], str | Found]
-SCHEDULER = Actor(name="scheduler", kind="system", role="admin", address="")
 
 
 def run_job(job_id: int) -> None:
@@ -130,7 +130,10 @@ def _train(job: Job, now: datetime) -> Found:
     # Loaded where it is used: weights and arrays are nothing for a worker of quick jobs.
     from routerapp.serving.train_predictor import run_training
 
-    return Found(*run_training(job, now))
+    words, result = run_training(job, now)
+    if job.arguments.get("is_refit"):
+        words = f"{words} {settle_refit(job, result, timezone.now())}"
+    return Found(words, result)
 
 
 def _learn_from_use(job: Job, now: datetime) -> str:
@@ -179,6 +182,7 @@ KINDS: Mapping[str, Body] = MappingProxyType(
         DETECT: _detect_drift,
         IMPORT: read_benchmark,
         TRAIN: _train,
+        REFIT: run_refit,
         EVALUATE: _evaluate,
         CHOOSE: _choose_prompts,
         CALIBRATE: _calibrate,

@@ -86,11 +86,16 @@ def joined(parts: Sequence[Outcomes]) -> Outcomes:
 
 
 def renamed(outcomes: Outcomes, names: Mapping[str, str]) -> Outcomes:
-    """Only the models named here, under their new names, prompts without any of them left out. Raises KeyError for an unknown model,
-    ValueError where two would share a name."""
-    if len(set(names.values())) < len(names):
+    """Only the models named here, under their new names, prompts without any of them left out. Benchmarks may spell one model in several
+    ways: such columns become one. Raises KeyError for an unknown model, ValueError where two of one name have answered the same prompt."""
+    pool = outcomes.pool(list(names))
+    models = tuple(dict.fromkeys(names.values()))
+    if len(models) == len(names):
+        return replace(pool, models=models)
+    columns = [[at for at, slug in enumerate(names.values()) if slug == model] for model in models]
+    if any((~np.isnan(pool.quality[:, at])).sum(axis=1).max(initial=0) > 1 for at in columns):
         raise ValueError("Two models would have the same name.")
-    return replace(outcomes.pool(list(names)), models=tuple(names.values()))
+    return replace(pool, models=models, **{name: _merged(pool, name, columns) for name in NUMBERS})
 
 
 def _outcomes(
@@ -126,6 +131,16 @@ def _outcomes_of(slug: str) -> Outcomes:
     if row.state != BenchmarkState.READY or row.content is None:
         raise ValueError(f"The benchmark {slug} is not ready.")
     return unpack_outcomes(bytes(row.content))
+
+
+def _merged(pool: Outcomes, name: str, columns: Sequence[Sequence[int]]) -> Floats:
+    """Of each model the column that has an answer; of its cost and tokens that one's too."""
+    merged = np.full((len(pool), len(columns)), np.nan)
+    for place, sources in enumerate(columns):
+        for at in sources:
+            is_known = ~np.isnan(pool.quality[:, at])
+            merged[is_known, place] = getattr(pool, name)[is_known, at]
+    return merged
 
 
 def _widened(part: Outcomes, name: str, places: Mapping[str, int]) -> Floats:

@@ -90,3 +90,13 @@ def test_a_report_is_read_whole_and_a_point_of_its_front_becomes_a_draft() -> No
         "point": "out_of_range"
     }
     assert Draft.objects.count() == 1
+
+
+def test_the_scheduled_refit_is_read_set_and_asked_for() -> None:
+    publisher = calls_as("publisher")
+    assert publisher("GET", "refit").json() == {"every": "off", "promotes": False, "next_at": None, "last": None}
+    answer = publisher("PUT", "refit", {"every": "weekly", "promotes": True})
+    assert answer.status_code == 200 and answer.json()["next_at"] is not None
+    assert codes_of(publisher("PUT", "refit", {"every": "daily"})).keys() == {"every"}
+    job = calls_as("editor")("POST", "refit", {})
+    assert (job.status_code, job.json()["kind"]) == (202, "refit_predictor")

@@ -96,6 +96,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "predictor": {"GET": V, "DELETE": P},
     "predictor-promote": {"POST": P},
     "predictor-evaluations": {"POST": E},
+    "refit": {"GET": V, "PUT": P, "POST": E},
     "evaluations": {"GET": V},
     "evaluation": {"GET": V},
     "evaluation-draft": {"POST": E},

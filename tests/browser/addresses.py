@@ -59,6 +59,8 @@ NOT_PAGES = frozenset(
         "predictor-promote",
         "predictor-retire",
         "predictor-roll-back",
+        "refit-schedule",
+        "refit-now",
         "predictor-evaluate",
         "evaluation-csv",
         "evaluation-draft",

@@ -50,6 +50,8 @@ NOT_LINKED = {
     "predictor-promote",
     "predictor-retire",
     "predictor-roll-back",
+    "refit-schedule",
+    "refit-now",
     "predictor-evaluate",
     "predictor-compare",
     "evaluation-draft",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from dashboard.evaluation_charts import plane_chart, reliability_chart
 from dashboard.target_form import presets
@@ -21,6 +22,7 @@ from routerapp.models import (
     PredictorVersion,
 )
 from routerapp.serving.learning_jobs import TRAIN
+from routerapp.serving.refit_schedule import note_refit
 from routerapp.store import jobs
 from tests.factories import a_language_model
 from tests.learned_documents import a_card, a_gate, a_report
@@ -253,3 +255,17 @@ def test_charts_say_what_they_show_and_hold_every_point():
 
 def _singles(*names: str) -> dict[str, Any]:
     return {name: {"answered": 10, "quality": 0.5, "cost_usd": 0.1} for name in names}
+
+
+def test_the_scheduled_refit_is_told_set_by_publishers_and_asked_for_by_editors(signed_in):
+    a_predictor()
+    viewer, publisher = signed_in("viewer"), signed_in("publisher")
+    page = viewer.get(url("evaluation")).text
+    assert "Scheduled refit" in page and "not scheduled" in page and "Scheduling needs the role publisher" in page
+
+    assert publisher.post(url("refit-schedule"), {"every": "weekly", "promotes": "on"}).status_code == 302
+    note_refit(timezone.now(), "too_little_new", "12 graded prompts are new since ours@1; 100 are needed.")
+    page = publisher.get(url("evaluation")).text
+    assert "looked at nightly" in page and "too little new" in page and "12 graded prompts are new" in page
+    assert signed_in("editor").post(url("refit-now")).status_code == 302
+    assert Job.objects.get().kind == "refit_predictor"

@@ -34,13 +34,13 @@ PAGES = {
     Role.EDITOR: """
         policy-create draft-create draft-rebase draft-discard settings-edit default-edit condition-matches
         rule-create rule-edit rule-move rule-toggle rule-remove experiment-create experiment-discard
-        benchmark-import benchmark-delete predictor-prior predictor-train predictor-evaluate evaluation-job-stop evaluation-draft
+        benchmark-import benchmark-delete refit-now predictor-prior predictor-train predictor-evaluate evaluation-job-stop evaluation-draft
         dimension-create score-edit learn-now playground-route playground-run playground-vote playground-why-not
     """,
     Role.PUBLISHER: """
         welcome-policy policy-set-default version-roll-back draft-publish
         experiment-start experiment-stop experiment-decide
-        predictor-promote predictor-retire predictor-roll-back
+        predictor-promote predictor-retire predictor-roll-back refit-schedule
     """,
     Role.ADMIN: """
         sample-data-remove welcome welcome-close welcome-start-empty welcome-password welcome-provider

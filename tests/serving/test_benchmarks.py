@@ -126,6 +126,10 @@ def test_tables_are_packed_joined_and_renamed_without_losing_a_number() -> None:
     ours = renamed(both, {"third": "claude", "small": "mini"})
     assert (ours.models, ours.prompts) == (("claude", "mini"), ("What is 2 + 2?", "Name a river.", "Name a sea."))
     with pytest.raises(ValueError, match="same name"):
-        renamed(both, {"third": "mini", "small": "mini"})
+        renamed(both, {"big": "mini", "small": "mini"})
+    one = renamed(both, {"big": "claude", "small": "mini", "third": "mini"})
+    assert one.models == ("claude", "mini")
+    np.testing.assert_array_equal(one.quality[2], [np.nan, 1.0])
+    np.testing.assert_array_equal(one.quality[:2], both.quality[:2, :2])
     with pytest.raises(ValueError, match="nothing"):
         joined([])

@@ -23,6 +23,7 @@ RULES = (
     ("unpriced", "Requests without a known cost", AlertKind.UNPRICED, "", 1.0, 60),
     ("traffic-changed", "Requests are of another kind", AlertKind.INPUT_DRIFT, WEEK, 0.2, 1_440),
     ("unlike-training", "Prompts are unlike those trained on", AlertKind.INPUT_DRIFT, TRAINING, 0.5, 1_440),
+    ("challenger-waits", "A refit waits for a decision", AlertKind.CHALLENGER, "", 1.0, 5),
     ("model-worse", "A model does worse than it did", AlertKind.SUCCESS_DRIFT, "", 0.05, 1_440),
 )
 

@@ -37,6 +37,7 @@ SHARE = Unit("percent", 0.001, 1.0, is_share=True)
 # A budget can be overrun where limits were lowered, so more than all of it may be asked for.
 BUDGET_SHARE = Unit("percent", 0.01, 2.0, is_share=True)
 REQUESTS = Unit("requests", 1, 1_000_000_000)
+CHALLENGERS = Unit("challengers", 1, 1)
 SPOOL_UNITS: Mapping[str, Unit] = MappingProxyType(
     {
         LAG: Unit("seconds", 10, 86_400),
@@ -120,6 +121,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             0.05,
             (MODEL,),
             is_each=True,
+        ),
+        AlertKind.CHALLENGER.value: Kind(
+            "A predictor made by the scheduled refit that waits for somebody to promote it or to set it aside.",
+            CHALLENGERS,
+            1,
         ),
     }
 )

@@ -31,6 +31,7 @@ from routerapp.models.access import Allowance
 from routerapp.serving.alerts.judge import Reading
 from routerapp.serving.alerts.kinds import BYTES, END_USER, FULLNESS, LAG, MODEL, PROVIDER
 from routerapp.serving.drift_found import DriftFound, WorseModel, newest_drift
+from routerapp.serving.refit_schedule import waiting_challenger
 from routerapp.serving.system_state import DRAINER, FRESH, GATEWAY
 from routerapp.store.caller_standing import Standing, Standings
 from routerapp.store.config_document import unix_ms
@@ -113,6 +114,15 @@ class Reader:
         for subject, one in worst.items():
             if rule.subject in ("", subject):
                 yield Reading(subject, round(one.before - one.after, 4), asdict(one))
+
+    def challenger(self, rule: AlertRule) -> Iterator[Reading]:
+        row = waiting_challenger()
+        if row is None:
+            yield Reading(rule.subject, 0.0)
+        else:
+            gate = row.card.get("gate") or {}
+            detail = {"predictor": str(row), "champion": gate.get("name", ""), "is_better": bool(gate.get("is_better"))}
+            yield Reading(rule.subject, 1.0, detail)
 
     @cached_property
     def _drift(self) -> DriftFound:
@@ -210,4 +220,5 @@ _READ = {
     AlertKind.UNPRICED.value: Reader.unpriced,
     AlertKind.INPUT_DRIFT.value: Reader.input_drift,
     AlertKind.SUCCESS_DRIFT.value: Reader.success_drift,
+    AlertKind.CHALLENGER.value: Reader.challenger,
 }

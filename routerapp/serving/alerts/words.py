@@ -66,6 +66,8 @@ def threshold_words(rule: AlertRule) -> str:
             return f"from {limit} of them"
         case AlertKind.SUCCESS_DRIFT:
             return f"from {rule.threshold * 100:.4g} points less than before"
+        case AlertKind.CHALLENGER:
+            return "from the end of its training on"
     return {
         LAG: f"records wait for {limit} or longer",
         BYTES: f"from {limit} waiting",
@@ -136,6 +138,14 @@ def _success_drift(incident: AlertIncident, reading: Mapping[str, Any], limit: s
     return success_drift_words(_name(incident), reading, limit.removesuffix(" %"))
 
 
+def _challenger(incident: AlertIncident, reading: Mapping[str, Any], limit: str) -> str:
+    advice = "may be promoted" if reading.get("is_better") else "is not better with confidence"
+    return (
+        f"{reading.get('predictor', 'A predictor')} was refitted and waits for a decision. Beside {reading.get('champion') or 'none'} "
+        f"the gate says: it {advice}."
+    )
+
+
 def _name(incident: AlertIncident) -> str:
     words = subject_words(incident.subject)
     return words[:1].upper() + words[1:]
@@ -162,4 +172,5 @@ _SENTENCES = {
     AlertKind.UNPRICED.value: _unpriced,
     AlertKind.INPUT_DRIFT.value: _input_drift,
     AlertKind.SUCCESS_DRIFT.value: _success_drift,
+    AlertKind.CHALLENGER.value: _challenger,
 }
