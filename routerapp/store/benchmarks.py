@@ -95,7 +95,8 @@ def renamed(outcomes: Outcomes, names: Mapping[str, str]) -> Outcomes:
     columns = [[at for at, slug in enumerate(names.values()) if slug == model] for model in models]
     if any((~np.isnan(pool.quality[:, at])).sum(axis=1).max(initial=0) > 1 for at in columns):
         raise ValueError("Two models would have the same name.")
-    return replace(pool, models=models, **{name: _merged(pool, name, columns) for name in NUMBERS})
+    labels = {name: getattr(pool, name) for name in LABELS}
+    return _outcomes(models, labels, {name: _merged(pool, name, columns) for name in NUMBERS})
 
 
 def _outcomes(

@@ -28,7 +28,8 @@ def test_a_rule_has_its_kinds_default_threshold_and_tells_its_channels():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_can_be_made_with_the_least_that_is_asked(kind):
-    fields = {"name": "x", **({"subject": "bytes", "threshold": 512} if kind == "spool" else {})}
+    measured = {"spool": {"subject": "bytes", "threshold": 512}, "input_drift": {"subject": "week", "threshold": 0.2}}
+    fields = {"name": "x", **measured.get(kind, {})}
 
     assert add_rule(kind, fields, by=ADMIN).kind == kind
 
