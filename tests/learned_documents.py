@@ -139,7 +139,7 @@ def a_gate(champion: str, *, is_better: bool, is_decided: bool = True, name: str
         "left_out": {"not_kept": 12},
         "difference": figure(0.03) if is_decided else None,
         "refusal": None if is_decided else refusal,
-        "challenger": report,
+        "challenger": report if is_decided else {**report, "value": None},
         "champion": report if is_decided else {**report, "value": None},
     }
     slice_ = {"prompts": 397, "questions": 390, "figure": "gain_over_zero", "difference": figure(0.02 * sign)}

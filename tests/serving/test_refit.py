@@ -132,6 +132,7 @@ def test_a_challenger_that_waits_is_told_until_somebody_decides() -> None:
     evaluate(now)
     incident = AlertIncident.objects.get()
 
+    assert incident.subject == "predictor:ours@2"
     assert incident_words(incident) == (
         "ours@2 was refitted and waits for a decision. Beside ours@1 the gate says: it is not better with confidence."
     )

@@ -70,6 +70,8 @@ class Kind:
     def allowed_subjects(self) -> str:
         if self.measures:
             return f"one of {', '.join(self.measures)}"
+        if not self.subjects:
+            return "empty"
         everything = "each of them" if self.is_each else "all traffic"
         return f"empty for {everything}, or one of " + ", ".join(f"{prefix}:<name>" for prefix in self.subjects)
 
@@ -126,6 +128,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "A predictor made by the scheduled refit that waits for somebody to promote it or to set it aside.",
             CHALLENGERS,
             1,
+            is_each=True,
         ),
     }
 )

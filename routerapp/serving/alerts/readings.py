@@ -117,12 +117,10 @@ class Reader:
 
     def challenger(self, rule: AlertRule) -> Iterator[Reading]:
         row = waiting_challenger()
-        if row is None:
-            yield Reading(rule.subject, 0.0)
-        else:
+        if row is not None:
             gate = row.card.get("gate") or {}
             detail = {"predictor": str(row), "champion": gate.get("name", ""), "is_better": bool(gate.get("is_better"))}
-            yield Reading(rule.subject, 1.0, detail)
+            yield Reading(f"predictor:{row}", 1.0, detail)
 
     @cached_property
     def _drift(self) -> DriftFound:
