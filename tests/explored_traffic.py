@@ -7,13 +7,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from django.db.models import Model
 
 from routerapp.engine.canonical import canonical_bytes
 from routerapp.engine.chat import RouterExtras
 from routerapp.engine.decide import decide
 from routerapp.engine.names import resolve_name
 from routerapp.engine.replay import live_slice
-from routerapp.engine.types import CallerFacts, Features, Inputs, Live, ModelPrediction, Predictions, RequestFacts
+from routerapp.engine.types import (
+    CallerFacts,
+    Decision,
+    Features,
+    Inputs,
+    Live,
+    ModelPrediction,
+    Predictions,
+    RequestFacts,
+)
 from routerapp.models import Body, DecisionInputs, DecisionTrace, Feedback, RoutedRequest
 from routerapp.serving.learned_router import Learned
 from routerapp.store.facts import recorded_documents
@@ -47,76 +57,57 @@ def a_speaker(says: Callable[[Any], Predictions]) -> Learned:
 def explored_requests(
     count: int, now_ms: int, truth: Mapping[str, float], *, seed: int = 1, keeps: bool = True, **kept: Any
 ) -> None:
-    """Decided while the predictor in force said `cheap` of everything; judged good with the chance of the model that answered."""
+    """Decided while the predictor in force said `cheap` of everything; judged good with the chance of the model that answered.
+
+    keeps: whether prompts were kept; kept: what else stands in the kept chat.
+    """
     snapshot = a_snapshot()
     generator = np.random.Generator(np.random.PCG64(seed))
-    resolution = resolve_name("policy/support", snapshot.config, CallerFacts("ci"), RouterExtras())
-    said = that_says(0.8, 0.6, "in-force")
-    rows: dict[type, list[Any]] = {RoutedRequest: [], DecisionInputs: [], DecisionTrace: [], Body: [], Feedback: []}
+    policy = resolve_name("policy/support", snapshot.config, CallerFacts("ci"), RouterExtras()).policy
+    inputs = Inputs(Features(prompt_tokens=40), RequestFacts(), predictions=that_says(0.8, 0.6, "in-force"))
+    rows: list[Model] = []
     for number in range(count):
         at_ms, request_id = now_ms - 60_000 * (count - number), f"0193c{seed:03d}-0000-7000-8000-{number:012x}"
-        inputs = Inputs(Features(prompt_tokens=40), RequestFacts(), predictions=said)
-        decision, _ = decide(
-            resolution.policy,
-            snapshot.config,
-            snapshot.evidence,
-            inputs,
-            Live(),
-            int(generator.integers(2**60)),
-            at_ms,
-            resolution.pinned,
-        )
-        begin = Begin(
-            id=request_id,
-            at_ms=at_ms,
-            origin="live",
-            decision=decision,
-            inputs=inputs,
-            live=live_slice(decision, Live()),
-        )
-        inputs_document, trace_document = recorded_documents(encode_record(begin))
+        drawn = int(generator.integers(2**60))
+        decision, _ = decide(policy, snapshot.config, snapshot.evidence, inputs, Live(), drawn, at_ms, None)
         model = decision.plan[0].deployment
-        rows[RoutedRequest].append(
-            RoutedRequest(
-                id=request_id,
-                at_ms=at_ms,
-                origin="live",
-                status="ok",
-                requested_model="auto",
-                policy="support",
-                policy_version=1,
-                deployment=model,
-                language_model=model,
-                cost_nusd=500_000,
-            )
-        )
-        rows[DecisionTrace].append(DecisionTrace(request_id=request_id, at_ms=at_ms, document=trace_document))
-        rows[DecisionInputs].append(
-            DecisionInputs(
-                request_id=request_id,
-                at_ms=at_ms,
-                config_revision=decision.config,
-                evidence_revision=decision.evidence,
-                seed=f"{decision.seed:016x}",
-                engine_version=decision.engine,
-                policy=decision.policy,
-                policy_version=decision.policy_version,
-                document=inputs_document,
-            )
-        )
-        chat = {"messages": [{"role": "user", "content": f"Question {number}"}], **kept}
+        rows += _recorded(request_id, at_ms, decision, inputs)
+        rows.append(_request(request_id, at_ms, model))
         if keeps:
-            rows[Body].append(Body(request_id=request_id, at_ms=at_ms, chat=zlib.compress(canonical_bytes(chat))))
-        good = float(generator.random() < truth[model])
-        rows[Feedback].append(
-            Feedback(
-                id=f"f{seed:03d}-{number}",
-                request_id=request_id,
-                at_ms=at_ms + 1,
-                kind="boolean",
-                value=good,
-                source="key",
-            )
-        )
-    for table, made in rows.items():
-        table.objects.bulk_create(made)
+            chat = {"messages": [{"role": "user", "content": f"Question {number}"}], **kept}
+            rows.append(Body(request_id=request_id, at_ms=at_ms, chat=zlib.compress(canonical_bytes(chat))))
+        rows.append(_judgement(f"f{seed:03d}-{number}", request_id, at_ms, float(generator.random() < truth[model])))
+    for table in (RoutedRequest, DecisionInputs, DecisionTrace, Body, Feedback):
+        table.objects.bulk_create([row for row in rows if isinstance(row, table)])
+
+
+def _recorded(request_id: str, at_ms: int, decision: Decision, inputs: Inputs) -> list[Model]:
+    live = live_slice(decision, Live())
+    begin = Begin(id=request_id, at_ms=at_ms, origin="live", decision=decision, inputs=inputs, live=live)
+    inputs_document, trace_document = recorded_documents(encode_record(begin))
+    return [
+        DecisionTrace(request_id=request_id, at_ms=at_ms, document=trace_document),
+        DecisionInputs(
+            request_id=request_id,
+            at_ms=at_ms,
+            config_revision=decision.config,
+            evidence_revision=decision.evidence,
+            seed=f"{decision.seed:016x}",
+            engine_version=decision.engine,
+            policy=decision.policy,
+            policy_version=decision.policy_version,
+            document=inputs_document,
+        ),
+    ]
+
+
+def _request(request_id: str, at_ms: int, model: str) -> RoutedRequest:
+    fields = {"origin": "live", "status": "ok", "requested_model": "auto", "policy": "support", "policy_version": 1}
+    return RoutedRequest(
+        id=request_id, at_ms=at_ms, deployment=model, language_model=model, cost_nusd=500_000, **fields
+    )
+
+
+def _judgement(feedback_id: str, request_id: str, at_ms: int, good: float) -> Feedback:
+    fields = {"kind": "boolean", "source": "key"}
+    return Feedback(id=feedback_id, request_id=request_id, at_ms=at_ms + 1, value=good, **fields)

@@ -113,7 +113,7 @@ def _row(one: Explored, both: Sequence[Learned], trained_on: Collection[str]) ->
     if content.text in trained_on:
         return TRAINED_ON
     lambda_per_usd = _lambda(one.decision)
-    if lambda_per_usd and one.cost_usd is None:
+    if lambda_per_usd and one.cost_nusd is None:
         return UNPRICED
     said = [_said(learned, one.chat, one.situation.inputs.predictions) for learned in both]
     try:
@@ -129,7 +129,7 @@ def _row(one: Explored, both: Sequence[Learned], trained_on: Collection[str]) ->
         _by_model(one.decision, models),
         (mine, theirs),
         _expected(one.decision.candidates, models, said, lambda_per_usd),
-        one.reward - lambda_per_usd * (one.cost_usd or 0.0),
+        one.reward - lambda_per_usd * (one.cost_nusd or 0) / NUSD_PER_USD,
         one.unit,
     )
 

@@ -32,14 +32,14 @@ NOT_PREDICTED, NOT_EXPLORED = "not_predicted", "not_explored"
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """reward: mean judgement of its answer, 0 to 1. unit: requests of one end user are alike. cost_usd: None is unknown."""
+    """reward: mean judgement of its answer, 0 to 1. unit: requests of one end user are alike. cost_nusd: None is unknown."""
 
     request_id: str
     situation: Situation
     decision: Decision
     chat: Chat
     reward: float
-    cost_usd: float | None
+    cost_nusd: int | None
     unit: str
 
 
@@ -65,7 +65,7 @@ def _bodies(request_ids: Sequence[str]) -> dict[str, bytes]:
 
 
 def _explored(
-    request_id: str, reward: float, answered: Mapping[str, tuple[float | None, str]], bodies: Mapping[str, bytes]
+    request_id: str, reward: float, answered: Mapping[str, tuple[int | None, str]], bodies: Mapping[str, bytes]
 ) -> Explored | str:
     if request_id not in answered:
         return NOT_ANSWERED
@@ -81,10 +81,10 @@ def _explored(
         return NOT_PREDICTED
     if not any(0.0 < one.probability < 1.0 for one in decision.candidates):
         return NOT_EXPLORED
-    cost_usd, unit = answered[request_id]
+    cost_nusd, unit = answered[request_id]
     # Callers spell it in several ways; decisions have it from one place.
     chat = msgspec.structs.replace(chat, max_tokens=inputs.facts.max_tokens)
-    return Explored(request_id, recorded.situation, decision, chat, reward, cost_usd, unit)
+    return Explored(request_id, recorded.situation, decision, chat, reward, cost_nusd, unit)
 
 
 def _rewards(now_ms: int) -> dict[str, float]:
@@ -100,10 +100,10 @@ def _rewards(now_ms: int) -> dict[str, float]:
     return {request_id: sum(found) / len(found) for request_id, found in values.items()}
 
 
-def _answered(request_ids: Sequence[str]) -> dict[str, tuple[float | None, str]]:
+def _answered(request_ids: Sequence[str]) -> dict[str, tuple[int | None, str]]:
     """Request -> cost, unit: of live requests that got an answer, from a model and not from the cache."""
     rows = RoutedRequest.objects.filter(id__in=request_ids, origin=Origin.LIVE, status=Status.OK).exclude(cache="hit")
     return {
-        request_id: (None if cost_nusd is None else cost_nusd / 1e9, user or request_id)
+        request_id: (cost_nusd, user or request_id)
         for request_id, cost_nusd, user in rows.values_list("id", "cost_nusd", "user_hash")
     }
