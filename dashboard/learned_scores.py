@@ -74,14 +74,9 @@ class LearnedLine:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """120 ratings, 74 % of the score's weight; the heaviest first."""
+        """120 ratings at 0.5, 74 % of what was observed; the heaviest first."""
         heaviest = sorted(self.row.sources.items(), key=lambda pair: (-pair[1].get("share", 0), pair[0]))
-        many = len(heaviest) > 1
-        return tuple(
-            plural(one.get("n", 0), SOURCES.get(name, f"{name},{name}"))
-            + (f" ({share(round(one.get('share', 0), 2))} of the weight)" if many else "")
-            for name, one in heaviest
-        )
+        return tuple(_source(name, one, is_one_of_many=len(heaviest) > 1) for name, one in heaviest)
 
     @property
     def newest(self) -> str:
@@ -182,6 +177,12 @@ def aside_lines(model: str = "") -> list[AsideLine]:
 
 def task_name(task: str) -> str:
     return "No task known" if task == "unknown" else task.replace("_", " ").capitalize()
+
+
+def _source(name: str, one: Mapping[str, Any], *, is_one_of_many: bool) -> str:
+    words = plural(one.get("n", 0), SOURCES.get(name, f"{name},{name}"))
+    weighed = f"{words} at {one['weight']:g}" if "weight" in one else words
+    return f"{weighed}, {share(round(one.get('share', 0), 2))} of the score's own" if is_one_of_many else weighed
 
 
 def _who(row: SetAsideVotes) -> str:

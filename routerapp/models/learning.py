@@ -95,7 +95,7 @@ class LearnedScore(models.Model):
     """What use taught of one language model in one dimension or task; every run of the job writes all of them anew.
 
     mean, low, high: posterior mean and its 95 % interval, 0 to 1. judgements: how many count; effective: fresh, independent outcomes
-    they amount to. sources: of each source {n, share}, share of 0 to 1 in what was observed. set_aside: votes that do not count.
+    they amount to. sources: of each source {n, share, weight}: its share (0 to 1) in what was observed, what one counts for beside a label. set_aside: votes that do not count.
     prior_share: how much comes from the levels of model and subject. is_used: decisions may go by it.
     """
 

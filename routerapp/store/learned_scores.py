@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from routerapp.learning.capabilities import Capabilities, Score
+from routerapp.learning.evidence import SOURCES
 from routerapp.models import FEWEST_JUDGEMENTS, LearnedScore, ScoreKind, SetAsideVotes
 
 DIGITS = 4
@@ -39,7 +40,10 @@ def _row(score: Score, kind: ScoreKind, now_ms: int) -> LearnedScore:
         high=round(score.high, DIGITS),
         judgements=round(score.n),
         effective=round(score.effective, 1),
-        sources={name: {"n": round(n), "share": score.shares.get(name, 0.0)} for name, n in score.counts.items()},
+        sources={
+            name: {"n": round(n), "share": score.shares.get(name, 0.0), "weight": SOURCES[name].weight}
+            for name, n in score.counts.items()
+        },
         set_aside=score.set_aside,
         prior_share=round(score.prior_share, DIGITS),
         newest_ms=score.newest_ms,

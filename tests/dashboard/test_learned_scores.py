@@ -25,7 +25,10 @@ def learned(**overrides: Any) -> LearnedScore:
         "high": 0.87,
         "judgements": 120,
         "effective": 84.5,
-        "sources": {"rating": {"n": 90, "share": 0.4}, "label": {"n": 30, "share": 0.6}},
+        "sources": {
+            "rating": {"n": 90, "share": 0.4, "weight": 0.5},
+            "label": {"n": 30, "share": 0.6, "weight": 1.0},
+        },
         "set_aside": 7,
         "prior_share": 0.03,
         "newest_ms": 1_793_500_000_000,
@@ -57,7 +60,8 @@ def test_a_models_page_tells_interval_sources_and_what_was_set_aside(viewer, det
     page = viewer.get(detail).text
 
     assert "0.74 to 0.87" in page
-    assert "30 labels (60.0 % of the weight)" in page and "90 ratings (40.0 % of the weight)" in page
+    assert "30 labels at 1, 60.0 % of the score&#x27;s own" in page
+    assert "90 ratings at 0.5, 40.0 %" in page
     assert "the score given by hand goes first" in page and "0.700" in page
     assert "not used under 20 judgements" in page
     assert "at odds with everybody else" in page and "said 0.00 where others say 0.80" in page

@@ -118,7 +118,7 @@ def test_scores_are_kept_with_interval_sources_and_what_was_set_aside() -> None:
 
     score = LearnedScore.objects.get(language_model="good", kind="dimension", subject="code")
     assert 0 <= score.low < score.mean < score.high <= 1
-    assert score.sources == {"rating": {"n": 40, "share": 1.0}}
+    assert score.sources == {"rating": {"n": 40, "share": 1.0, "weight": 0.5}}
     assert (score.judgements, score.set_aside, score.is_used) == (40, 0, True)
     other = LearnedScore.objects.get(language_model="bad", kind="task", subject="code")
     assert (other.judgements, other.set_aside, other.is_used) == (40, 60, False)
