@@ -180,7 +180,8 @@ def task_name(task: str) -> str:
 
 
 def _source(name: str, one: Mapping[str, Any], *, is_one_of_many: bool) -> str:
-    words = plural(one.get("n", 0), SOURCES.get(name, f"{name},{name}"))
+    counted = one.get("n", 0)
+    words = plural(counted, SOURCES[name]) if name in SOURCES else f"{counted:,} {name}"
     weighed = f"{words} at {one['weight']:g}" if "weight" in one else words
     return f"{weighed}, {share(round(one.get('share', 0), 2))} of the score's own" if is_one_of_many else weighed
 

@@ -16,16 +16,16 @@ BATCH = 500
 DAYS = 180
 
 
-class _Facts(msgspec.Struct):
+class _Facts(msgspec.Struct, frozen=True):
     prompt_unit: str | None = None
 
 
-class _Inputs(msgspec.Struct):
-    facts: _Facts
+class _Inputs(msgspec.Struct, frozen=True):
+    facts: _Facts = _Facts()
 
 
-class _Recorded(msgspec.Struct):
-    inputs: _Inputs
+class _Recorded(msgspec.Struct, frozen=True):
+    inputs: _Inputs = _Inputs()
 
 
 _DECODER = msgspec.json.Decoder(_Recorded)

@@ -90,6 +90,13 @@ calibration = Calibration.objects.create(name=markup, state="grading", source="f
 asked = CalibrationPrompt.objects.create(calibration=calibration, number=1, text=markup, document={{"messages": [{{"role": script, "content": markup}}, {{"role": "user", "content": markup}}]}})
 CalibrationAnswer.objects.create(prompt=asked, deployment=script, language_model=markup, state="answered", text=script, problem=markup)
 CalibrationAnswer.objects.create(prompt=asked, deployment="hostile-place", language_model="hostile-model", state="graded", grade=0.5, text=markup, cost_nusd=10_000)
+from routerapp.models import LearnedScore, SetAsideVotes
+taught = {{"mean": 0.8, "low": 0.7, "high": 0.9, "judgements": 120, "effective": 80.0, "prior_share": 0.1, "made_at_ms": 1_790_000_000_000, "set_aside": 9,
+    "newest_ms": 1_790_000_000_000, "sources": {{"rating": {{"n": 120, "share": 0.6, "weight": 0.5}}, script: {{"n": 9, "share": 0.4, "weight": 1.0}}}}}}
+for learned_model in ("hostile-model", "claude-haiku-5-5"):
+    for learned_kind, subject in (("dimension", "code"), ("task", "code"), ("task", markup[:60])):
+        LearnedScore.objects.create(language_model=learned_model, kind=learned_kind, subject=subject, **taught)
+    SetAsideVotes.objects.create(voter=markup[:60], language_model=learned_model, reason="at_odds", votes=9, detail={{"mean": 0.1, "others": 0.9}}, made_at_ms=1)
 print(json.dumps({{"calibration": calibration.pk, "training": training.pk, "evaluation": evaluated.pk, "incident": incident.pk, "incident_over": spent.incidents.get().pk, "alert_rule": alert_rule.slug, "alert_channel": channel.slug, "repricing": repricing.pk, "invitation": invited.row.pk, "invitation_token": invited.token, "draft": draft.pk, "rule": document["rules"][1]["id"], "empty_draft": Draft.objects.get(policy__slug="hostile-policy").pk, "key": key.row.slug, "end_user": end_user.pk, "full_key": key.full_key}}))
 """
 

@@ -1,4 +1,5 @@
-"""Learned routing in a real browser, from graded prompts to a score that moves: imported, trained, promoted, aimed at, published, judged, learned."""
+"""Learned routing in a real browser, from graded prompts to a score that moves: imported, trained, promoted, aimed at,
+published, judged, voted on, learned from."""
 
 from __future__ import annotations
 
@@ -113,6 +114,17 @@ def publish(page: Page) -> None:
     expect(page.get_by_text("Version 1").first).to_be_visible()
 
 
+def vote(page: Page, product: Product) -> None:
+    """Two answers side by side in the playground, and which is better."""
+    page.goto(f"/playground/?target=model:{STRONG}&compare=model:{CHEAP}&prompt=Write+a+poem+about+rain&stream=True")
+    page.get_by_role("button", name="Run").click()
+    page.get_by_role("button", name="The second").click()
+    expect(page.get_by_text("It counts from the next time")).to_be_visible()
+    wait_until(lambda: count(product) == 1, "the vote is recorded")
+    [[label, source]] = product.rows("SELECT label, source FROM feedback")
+    assert label.startswith("better_than:") and source == "user:admin"
+
+
 def client_of(product: Product) -> httpx.Client:
     headers = {"Authorization": f"Bearer {product.key}"}
     return httpx.Client(base_url=product.url, headers=headers, timeout=60, trust_env=False)
@@ -157,6 +169,7 @@ def test_from_graded_prompts_to_a_score_that_moves(page: Page, product: Product)
     aim(page)
     publish(page)
     product.wait_until_live()
+    vote(page, product)
     page.goto("/models/")
     expect(page.get_by_text("Nothing learned yet")).to_be_visible()
 

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from routerapp.models import AlertChannel, AlertRule, Alias, Draft, EndUserAllowance, Invitation, Job
+from routerapp.models import (
+    AlertChannel,
+    AlertRule,
+    Alias,
+    Draft,
+    EndUserAllowance,
+    Invitation,
+    Job,
+    LanguageModel,
+    LearnedScore,
+    SetAsideVotes,
+)
 from routerapp.serving import experiments
 from routerapp.serving.permissions import SYSTEM
 from tests import factories
@@ -91,6 +102,11 @@ def _learned() -> None:
     an_evaluation(subject=MARKUP, benchmarks=[MARKUP], pool=[MARKUP], report=a_report((MARKUP, ADDRESS)))
     arguments = {"name": MARKUP, "benchmarks": [MARKUP], "models": {MARKUP: MARKUP}}
     Job.objects.create(kind="train_predictor", arguments=arguments, state="running", message=MARKUP)
+    learned = {"mean": 0.8, "low": 0.7, "high": 0.9, "judgements": 9, "effective": 8.0, "prior_share": 0.1}
+    named = {"subject": MARKUP[:60], "sources": {MARKUP: {"n": 9, "share": 1.0, "weight": 1.0}}, "made_at_ms": 1}
+    for model in LanguageModel.objects.values_list("slug", flat=True):
+        LearnedScore.objects.create(language_model=model, kind="task", **learned, **named)
+        SetAsideVotes.objects.create(voter=MARKUP[:60], language_model=model, reason="at_odds", votes=9, made_at_ms=1)
 
 
 def _experiments() -> None:
