@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from routerapp.models import BenchmarkData, Draft, PredictorState
+from routerapp.models import BenchmarkData, Draft, LearnedScore, PredictorState
 from tests.api.callers import Caller, calls_as, codes_of
 from tests.factories import a_language_model
 from tests.learned_documents import a_card
@@ -100,3 +100,20 @@ def test_the_scheduled_refit_is_read_set_and_asked_for() -> None:
     assert codes_of(publisher("PUT", "refit", {"every": "daily"})).keys() == {"every"}
     job = calls_as("editor")("POST", "refit", {})
     assert (job.status_code, job.json()["kind"]) == (202, "refit_predictor")
+
+
+def test_scores_learned_from_use_come_with_interval_and_sources_and_are_made_by_a_job() -> None:
+    sources = {"rating": {"n": 90, "share": 1.0, "weight": 0.5}}
+    taught = {"mean": 0.8, "low": 0.7, "high": 0.9, "judgements": 90, "effective": 60.5, "prior_share": 0.1}
+    for kind, subject in (("dimension", "code"), ("task", "math")):
+        LearnedScore.objects.create(
+            language_model="big", kind=kind, subject=subject, sources=sources, made_at_ms=1, **taught
+        )
+    editor = calls_as("editor")
+
+    [found] = editor("GET", "learned-scores?kind=task&language_model=big").json()["data"]
+    job = editor("POST", "learned-scores")
+
+    assert (found["subject"], found["low"], found["high"], found["sources"]) == ("math", 0.7, 0.9, sources)
+    assert (job.status_code, job.json()["kind"]) == (202, "learn_from_use")
+    assert codes_of(editor("GET", "learned-scores?kind=tasks")) == {"kind": "invalid_choice"}

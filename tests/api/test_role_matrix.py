@@ -29,6 +29,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "models": {"GET": V, "POST": A},
     "model": {"GET": V, "PATCH": A, "DELETE": A},
     "score": {"PUT": E, "DELETE": E},
+    "learned-scores": {"GET": V, "POST": E},
     "dimensions": {"GET": V, "POST": E},
     "dimension": {"PATCH": E},
     "deployments": {"GET": V, "POST": A},
