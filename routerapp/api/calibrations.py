@@ -26,7 +26,7 @@ class CalibrationSerializer(serializers.Serializer):
     name = serializers.CharField()
     state = serializers.SerializerMethodField()
     problem = serializers.SerializerMethodField(help_text="why it stands")
-    source = serializers.ChoiceField(choices=PromptSource.choices)
+    source = serializers.ChoiceField(choices=PromptSource.choices)  # type: ignore[assignment]
     grading = serializers.ChoiceField(choices=GradingKind.choices)
     deployments = serializers.ListField(child=serializers.CharField())
     judge = serializers.CharField(allow_blank=True)
@@ -67,7 +67,7 @@ class CalibrationDetailSerializer(CalibrationSerializer):
 
 
 class NewCalibrationSerializer(StrictSerializer):
-    source = serializers.ChoiceField(choices=PromptSource.choices)
+    source = serializers.ChoiceField(choices=PromptSource.choices)  # type: ignore[assignment]
     grading = serializers.ChoiceField(choices=GradingKind.choices)
     deployments = serializers.ListField(child=serializers.CharField(max_length=100), max_length=100)
     judge = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")

@@ -63,7 +63,7 @@ def _bodies(since_ms: int) -> Iterator[bytes]:
             ).values_list("id", flat=True)
         )
         bodies = dict(Body.objects.filter(request_id__in=live).values_list("request_id", "chat"))
-        yield from (bytes(bodies[one]) for one in batch if bodies.get(one) is not None)
+        yield from (bytes(packed) for one in batch if (packed := bodies.get(one)) is not None)
 
 
 def _askable(packed: bytes) -> dict[str, Any] | str:
@@ -91,6 +91,8 @@ def _message(message: Any) -> dict[str, str] | None:
         return None
     content = message.get("content")
     if isinstance(content, list):
-        texts = [part.get("text") if isinstance(part, Mapping) else None for part in content]
-        content = "\n".join(texts) if all(isinstance(one, str) for one in texts) else None
-    return {"role": message["role"], "content": content} if isinstance(content, str) else None
+        texts = [part["text"] for part in content if isinstance(part, Mapping) and isinstance(part.get("text"), str)]
+        content = "\n".join(texts) if len(texts) == len(content) else None
+    # A database's text has no NUL.
+    is_text = isinstance(content, str) and "\0" not in content
+    return {"role": message["role"], "content": content} if is_text else None

@@ -44,7 +44,8 @@ def levels_of(row: Calibration) -> list[Level]:
         .order_by()
     )
     return sorted(
-        map(_level, found), key=lambda level: (-(level.value if level.value is not None else -1), level.deployment)
+        [_level(dict(one)) for one in found],
+        key=lambda level: (-(level.value if level.value is not None else -1), level.deployment),
     )
 
 
@@ -67,7 +68,7 @@ def _level(found: dict[str, Any]) -> Level:
         graded,
         found["n_answered"],
         found["n_skipped"],
-        found["n_missing"] + found["n_asked"],
+        found["n_missing"],
         found["cut"],
         round(found["cost"] / found["costed"]) if found["costed"] else None,
     )
