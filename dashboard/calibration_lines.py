@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard import evaluation_words as words
+from routerapp.engine.money import usd_number
 from routerapp.models import Calibration, CalibrationState
 from routerapp.serving.calibration.calibrations import state_of
 from routerapp.serving.calibration.levels import Level
@@ -66,5 +67,5 @@ def _line(level: Level) -> LevelLine:
         round(100 * low, 2),
         round(100 * (high - low), 2),
         round(min(99.0, 100 * at), 2),
-        words.per_thousand(None if level.mean_cost_nusd is None else level.mean_cost_nusd / 10**9),
+        words.per_thousand(usd_number(level.mean_cost_nusd)),
     )

@@ -51,7 +51,8 @@ class OverviewForm(RangeForm):
     """origin: empty is live, with the sample data while there is any."""
 
     default_range = "24h"
-    ORIGINS = [("live", "Live"), ("sample", "Sample data"), ("playground", "Playground"), ("all", "Everything")]
+    ORIGINS = [("live", "Live"), ("sample", "Sample data"), ("playground", "Playground")]
+    ORIGINS += [("calibrate", "Calibration"), ("all", "Everything")]
 
     range = forms.ChoiceField(choices=RANGES, required=False)
     origin = forms.ChoiceField(choices=ORIGINS, required=False, label="Traffic")

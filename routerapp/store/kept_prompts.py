@@ -94,5 +94,6 @@ def _message(message: Any) -> dict[str, str] | None:
         texts = [part["text"] for part in content if isinstance(part, Mapping) and isinstance(part.get("text"), str)]
         content = "\n".join(texts) if len(texts) == len(content) else None
     # A database's text has no NUL.
-    is_text = isinstance(content, str) and "\0" not in content
-    return {"role": message["role"], "content": content} if is_text else None
+    if not isinstance(content, str) or "\0" in content:
+        return None
+    return {"role": message["role"], "content": content}

@@ -16,6 +16,7 @@ from routerapp.models import (
     BenchmarkData,
     Calibration,
     CalibrationState,
+    Deployment,
     Job,
     JobState,
     Price,
@@ -101,6 +102,19 @@ def test_answers_are_asked_marked_and_become_a_benchmark_to_train_on() -> None:
     # 20 tokens in and 5 out, at a dollar and two.
     assert np.allclose(outcomes.cost_usd, 0.00003)
     assert row.spent_nusd == 40 * 30_000 and "20 prompts, 40 marks" in message
+
+
+def test_the_job_worker_knows_what_to_do_and_simulated_models_answer() -> None:
+    quick = {"ttft_ms": {"p50": 1, "p95": 2}, "tokens_per_second": 50_000, "output_tokens": {"mean": 5}}
+    Deployment.objects.update(simulation=quick)
+    a_snapshot()
+    row, job = started()
+    run_job(job.pk)
+
+    row.refresh_from_db()
+    job.refresh_from_db()
+    assert (row.state, job.state, job.progress) == (CalibrationState.DONE, JobState.DONE, 1.0)
+    assert "20 prompts, 40 marks" in job.message and 0 < row.spent_nusd <= (row.ceiling_nusd or 0)
 
 
 def test_calls_are_recorded_as_calibration_and_not_as_live_traffic(tmp_path: Any, settings: Any) -> None:

@@ -12,7 +12,7 @@ from django.db import transaction
 from routerapp.engine.chat import Chat
 from routerapp.engine.content import read_content
 from routerapp.engine.features import extract_features
-from routerapp.engine.money import NUSD_PER_USD
+from routerapp.engine.money import usd_number
 from routerapp.models import (
     AnswerState,
     BenchmarkData,
@@ -86,8 +86,8 @@ def outcomes_of(row: Calibration) -> Any:
     at = {number: place for place, number in enumerate(graded)}
     table = np.full((4, len(graded), len(models)), np.nan)
     for number, model, grade, cost_nusd, read, wrote in found:
-        cost_usd = None if cost_nusd is None else cost_nusd / NUSD_PER_USD
-        values = [np.nan if value is None else float(value) for value in (grade, cost_usd, read, wrote)]
+        known = (grade, usd_number(cost_nusd), read, wrote)
+        values = [np.nan if value is None else float(value) for value in known]
         table[:, at[number], models.index(model)] = values
     prompts = tuple(texts[number] for number in graded)
     ids = tuple(f"calibration-{row.pk}-{number}" for number in graded)
