@@ -65,6 +65,18 @@ def started(**fields: Any) -> tuple[Calibration, Job]:
     return row, job
 
 
+def a_queue(text: str, **fields: Any) -> Calibration:
+    """A calibration whose every text is this one: one answer is graded, the other waits for people."""
+    rows = {"name": text, "state": "grading", "source": "file", "grading": "people", "deployments": [text, "big"]}
+    rows |= {"wanted": 20, "max_output_tokens": 100, "coverage": {"offered": 1, "chosen": 1, "clusters": 1}}
+    row = Calibration.objects.create(**rows | fields)
+    messages = [{"role": text, "content": text}, {"role": "user", "content": text}]
+    prompt = row.prompts.create(number=1, text=text, document={"messages": messages})
+    prompt.answers.create(deployment=text, language_model=text, state="answered", text=text, problem=text)
+    prompt.answers.create(deployment="big", language_model="big", state="graded", grade=0.5, cost_nusd=10_000)
+    return row
+
+
 @dataclass
 class Says:
     """An upstream. answer(deployment, body) gives the text, the bytes of a whole body, or raises."""

@@ -22,6 +22,7 @@ from routerapp.models import (
 from routerapp.serving import experiments
 from routerapp.serving.permissions import SYSTEM
 from tests import factories
+from tests.calibrated import a_queue
 from tests.dashboard.recorded import record_traffic
 from tests.learned_documents import a_card, a_report
 from tests.learned_rows import a_benchmark, a_predictor, an_evaluation
@@ -99,6 +100,7 @@ def _learned() -> None:
     a_benchmark(slug="hostile-benchmark", name=MARKUP, file_name=MARKUP, **named)
     a_benchmark(name=ADDRESS, state="failed", problem=MARKUP)
     a_predictor(name="hostile-predictor", card=a_card(MARKUP, (MARKUP, ADDRESS)))
+    a_queue(MARKUP[:90])
     an_evaluation(subject=MARKUP, benchmarks=[MARKUP], pool=[MARKUP], report=a_report((MARKUP, ADDRESS)))
     arguments = {"name": MARKUP, "benchmarks": [MARKUP], "models": {MARKUP: MARKUP}}
     Job.objects.create(kind="train_predictor", arguments=arguments, state="running", message=MARKUP)

@@ -205,7 +205,7 @@ def candidates(modality: str = Modality.CHAT) -> list[Deployment]:
 
 def _work(row: Calibration, kind: str) -> None:
     row.job = jobs.enqueue(kind, {"calibration": row.pk}, f"{kind}:{row.pk}", "long")
-    row.save()
+    row.save(update_fields=["state", "problem", "ceiling_nusd", "job"])
 
 
 def _name() -> str:
