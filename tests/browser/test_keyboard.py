@@ -23,6 +23,18 @@ FOCUSED = """() => {
   return [words.trim().replace(/\\s+/g, " "), one === document.body ? "lost" : style.outlineStyle === "none" ? "unseen" : "seen"];
 }"""
 
+# Four answers that wait for a person's mark.
+QUEUE = """
+from routerapp.models import Calibration
+row = Calibration.objects.create(name="Calibration", state="grading", source="file", grading="people", deployments=["a", "b"],
+    wanted=20, max_output_tokens=100, coverage={"offered": 2, "chosen": 2, "clusters": 1})
+for number in (1, 2):
+    prompt = row.prompts.create(number=number, text=f"Question {number}")
+    for place, name in enumerate(("a", "b")):
+        prompt.answers.create(deployment=name, language_model=name, state="answered", text=f"Answer {number}{name}", place=2 * number + place)
+print(row.pk)
+"""
+
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory) -> Iterator[Product]:
@@ -167,3 +179,32 @@ def test_the_palette_leads_to_a_policy_that_is_edited_and_published_without_a_mo
         expect(page.get_by_text(f"gk? {rule} by palette").first).to_be_visible()
         context.close()
     assert not watch.problems, "\n" + "\n".join(watch.problems)
+
+
+def test_answers_are_marked_by_the_keys_one_to_five_and_s_skips(product):
+    number = int(product.run_python(QUEUE))
+    with a_browser() as browser:
+        context = browser.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
+        watch = Watch(context, product.url)
+        page = context.new_page()
+        sign_in(page)
+        page.goto(f"/evaluation/calibrations/{number}/grade/")
+        page.wait_for_load_state()
+        for key, shown, done in (
+            ("4", "Answer 1a", "1 of 4"),
+            ("s", "Answer 1b", "2 of 4"),
+            ("9", "Answer 2a", "2 of 4"),
+        ):
+            expect(page.locator("#grade")).to_contain_text(shown)
+            page.keyboard.press(key)
+            expect(page.locator("#grade")).to_contain_text(done)
+        tab_to(page, "1 useless")
+        page.keyboard.press("Enter")
+        expect(page.locator("#grade")).to_contain_text("Answer 2b")
+        wait_until(lambda: focused(page).startswith("1 useless"), "the focus stays where it was")
+        page.keyboard.press("5")
+        expect(page.locator("#grade")).to_contain_text("Nothing is left to grade")
+        context.close()
+    assert not watch.problems, "\n" + "\n".join(watch.problems)
+    where = "SELECT grade FROM routerapp_calibrationanswer ORDER BY place"
+    assert [grade for (grade,) in product.rows(where)] == [0.75, None, 0.0, 1.0]
