@@ -31,6 +31,7 @@ KINDS = {
     "train_predictor": "Train a predictor",
     "refit_predictor": "See whether a refit is due",
     "evaluate_predictor": "Evaluate on benchmarks",
+    "fit_task_head": "Fit the task head",
 }
 STATE_TONES = {
     JobState.QUEUED: "info",

@@ -16,6 +16,7 @@ from routerapp.engine.operators import Test, compile_leaf, every, inverse, never
 from routerapp.engine.problems import PolicyError, Problem
 from routerapp.engine.readings import add_clock, read_inputs
 from routerapp.engine.section import is_number, suggestion
+from routerapp.engine.task_words import is_own_task
 from routerapp.engine.text_match import PATTERN_CHARACTERS, compile_pattern
 from routerapp.engine.types import Inputs
 from routerapp.engine.vocabulary import FIELD_BY_NAME, FIELDS, OPERATOR_BY_NAME, Field, field_of
@@ -232,7 +233,7 @@ def _value_complaint(field: Field, value: Any) -> tuple[str, str] | None:
         return None if isinstance(value, bool) else ("wrong_type", f"{field.name} is true or false.")
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
         return ("wrong_type", f"{field.name} is compared with text of 1 to {MAX_TEXT} characters.")
-    if field.choices and value not in field.choices:
+    if field.choices and value not in field.choices and not (field.name == "task" and is_own_task(value)):
         return (
             "unknown_value",
             f"{value[:64]!r} is no {field.name}.{suggestion(value, field.choices)} One of: {', '.join(field.choices)}.",

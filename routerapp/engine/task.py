@@ -54,16 +54,25 @@ class TaskClassifier:
         self._automaton.make_automaton()
 
     def guess(self, text: str, *, has_code: bool, has_math: bool, conversation_turns: int = 1) -> TaskGuess:
+        return _conclude(*self._weighed(text, has_code, has_math, conversation_turns))
+
+    def points(self, text: str, *, has_code: bool, has_math: bool, conversation_turns: int = 1) -> dict[str, float]:
+        """What each task of TASKS has collected, in their order; what a trained classifier looks at."""
+        return self._weighed(text, has_code, has_math, conversation_turns)[0]
+
+    def _weighed(
+        self, text: str, has_code: bool, has_math: bool, turns: int
+    ) -> tuple[dict[str, float], dict[str, tuple[float, str]]]:
         head = (text if len(text) <= SCAN_HEAD else text[:SCAN_HEAD] + "\n" + text[-INSTRUCTION_TAIL:]).lower()
         points = dict.fromkeys(TASKS, 0.0)
         reasons: dict[str, tuple[float, str]] = {}
         self._count_words(head, points, reasons)
-        for task, weight, reason in _shapes(text, has_code=has_code, has_math=has_math, turns=conversation_turns):
+        for task, weight, reason in _shapes(text, has_code=has_code, has_math=has_math, turns=turns):
             points[task] += weight
             reasons[reason] = (weight, task)
         if len(text) >= SHORT_TEXT:
             points["question"] *= LONG_QUESTION_WEIGHT
-        return _conclude(points, reasons)
+        return points, reasons
 
     def _count_words(self, head: str, points: dict[str, float], reasons: dict[str, tuple[float, str]]) -> None:
         length = len(head)

@@ -5,11 +5,19 @@ Latin words match whole words; phrases in scripts without spaces match anywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 TaskWords = Mapping[str, tuple[str, ...]]
 
 TASKS = ("chat", "code", "math", "reasoning", "writing", "summarize", "translate", "extract", "classify", "question")
+# A class of a team's own, taught by examples: only a trained task head says it. As long as the column that records it.
+_OWN_TASK = re.compile(r"own-[a-z0-9-]{1,16}")
+
+
+def is_own_task(name: str) -> bool:
+    """Whether this may be the name of a class of a team's own."""
+    return _OWN_TASK.fullmatch(name) is not None
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -18,7 +18,11 @@ ENGINE_VERSION = "1"
 
 
 class Features(msgspec.Struct, frozen=True, gc=False):
-    """Core facts read from one prompt, computed for every request. Counts are of the whole conversation unless said otherwise."""
+    """Core facts read from one prompt, computed for every request. Counts are of the whole conversation unless said otherwise.
+
+    trained: where a trained task head was in force, what it said and what the transparent signals had said (docs/adr/0021); task,
+    task_confidence and complexity are then the outcome of both. Not written where there was none.
+    """
 
     prompt_tokens: int = 0
     tokens_exact: bool = False
@@ -35,6 +39,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     pii: tuple[str, ...] = ()
     scan_complete: bool = True
     turns: int = 1
+    trained: Mapping[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RequestFacts(msgspec.Struct, frozen=True, gc=False):
@@ -192,7 +197,7 @@ class Evidence:
     """Numbers made by jobs. token_correction: model -> factor on bytes/4; expected_output_tokens: "model|task" or "model|*" or "*|*".
 
     predictor: sha256 of the artefact in force, empty without one. bandit: "task|model" -> the two parameters of a Beta distribution of
-    success. capabilities: "model|dimension" -> posterior mean, 0 to 1.
+    success. capabilities: "model|dimension" -> posterior mean, 0 to 1. task_head: sha256 of the trained task head in force, or empty.
     """
 
     revision: str = ""
@@ -201,6 +206,7 @@ class Evidence:
     predictor: str = ""
     bandit: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     capabilities: Mapping[str, float] = field(default_factory=dict)
+    task_head: str = ""
 
 
 class LiveDeployment(msgspec.Struct, frozen=True, gc=False):

@@ -45,6 +45,8 @@ from routerapp.models.learning import (
     PredictorVersion,
     ScoreKind,
     SetAsideVotes,
+    TaskClass,
+    TaskHeadVersion,
 )
 from routerapp.models.policies import Draft, Policy, PolicyVersion, Rule
 from routerapp.models.revisions import ConfigRevision, EvidenceRevision, InstallationState, WorkerReport
@@ -147,6 +149,8 @@ __all__ = [
     "SignInSession",
     "SpoolOffset",
     "Status",
+    "TaskClass",
+    "TaskHeadVersion",
     "Team",
     "TotalRollup",
     "User",

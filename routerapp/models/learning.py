@@ -132,3 +132,39 @@ class SetAsideVotes(models.Model):
     votes = models.PositiveIntegerField()
     detail = models.JSONField(default=dict, blank=True)
     made_at_ms = models.BigIntegerField()
+
+
+class TaskClass(models.Model):
+    """What a team says of a task class: examples of its own, and the least posterior with which it is said (null: as fitted).
+
+    slug: one of the engine's classes, or a class of the team's own (own-…). The shipped examples are not kept here.
+    """
+
+    slug = models.SlugField(unique=True, max_length=20)
+    words = models.CharField(max_length=200, blank=True)
+    examples = models.JSONField(default=list, blank=True)
+    threshold = models.FloatField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class TaskHeadVersion(models.Model):
+    """artefact: one safetensors file, addressed by its sha256; never changed. card: how good it was before and after."""
+
+    version = models.PositiveIntegerField(unique=True)
+    sha256 = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=10, choices=PredictorState, default=PredictorState.CANDIDATE)
+    artefact = models.BinaryField()
+    card = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    promoted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["state"], condition=models.Q(state="live"), name="one_live_task_head"),
+        ]
+
+    def __str__(self) -> str:
+        return f"task-head@{self.version}"

@@ -24,6 +24,7 @@ ROLE_OF_ACTION: Mapping[str, Role] = MappingProxyType(
         "edit_benchmark": Role.EDITOR,
         "train_predictor": Role.EDITOR,
         "calibrate": Role.EDITOR,
+        "edit_task_class": Role.EDITOR,
         "use_playground": Role.EDITOR,
         "read_content": Role.EDITOR,
         "publish_policy": Role.PUBLISHER,

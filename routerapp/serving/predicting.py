@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from django.db import DatabaseError
@@ -17,9 +17,11 @@ from routerapp.engine.content import Content
 from routerapp.engine.policy import Policy
 from routerapp.engine.prediction_readers import policies_in, prediction_readers, reads_predictions
 from routerapp.engine.strategies.semantic import routes_of
-from routerapp.engine.types import ModelPrediction, Predictions
+from routerapp.engine.task import TaskClassifier
+from routerapp.engine.types import Features, ModelPrediction, Predictions
 from routerapp.store.artefacts import NoArtefact, cached_artefact
 from routerapp.store.snapshot import Snapshot
+from routerapp.store.task_heads import task_head_bytes
 
 log = logging.getLogger(__name__)
 Routes = dict[str, tuple[str, ...]]
@@ -28,8 +30,18 @@ Routes = dict[str, tuple[str, ...]]
 class SpeaksOfQuality(Protocol):
     """Predicts from one chat. Called between two awaits, so it must take well under a millisecond; what it raises costs no request."""
 
-    def predict(self, chat: Chat, content: Content, routes: Routes) -> Predictions | None:
-        """routes: of a draft, compared besides those it was opened with."""
+    def predict(self, chat: Chat, content: Content, routes: Routes, reading: Any = None) -> Predictions | None:
+        """routes: of a draft, compared besides those it was opened with. reading: of the prompt, where there is one."""
+        ...
+
+
+class SpeaksOfTasks(Protocol):
+    """Judges the task and the difficulty of one chat by a trained head; as quick as the other, and as harmless."""
+
+    def judge(
+        self, features: Features, chat: Chat, content: Content, classifier: TaskClassifier
+    ) -> tuple[Features, object]:
+        """The features with what the head says in them; and the prompt as it was read, for who predicts from the same one."""
         ...
 
 
@@ -42,6 +54,7 @@ class Predicting:
     """For one snapshot. readers: slugs of policies that read predictions; is_for_all: a saved draft does, so that it can be backtested.
 
     problem: why nothing speaks although evidence names a predictor, for the System page. predictor: its sha256.
+    tasks: the trained task head in force, None where there is none, and then judging costs nothing.
     """
 
     speaker: SpeaksOfQuality | None = None
@@ -49,14 +62,31 @@ class Predicting:
     is_for_all: bool = False
     problem: str = ""
     predictor: str = ""
+    tasks: SpeaksOfTasks | None = None
 
-    def of(self, policy: Policy | None, chat: Chat, content: Content) -> Predictions | None:
-        """None where nobody asks, or nothing speaks. Never raises: a prediction is no reason to fail a request."""
+    def judged(
+        self, features: Features, chat: Chat, content: Content, classifier: TaskClassifier
+    ) -> tuple[Features, object]:
+        """(features, the prompt as it was read or None): as they are without a task head in force. Never raises: the signals stand then."""
+        if self.tasks is None or chat.endpoint != "chat":
+            return features, None
+        try:
+            return self.tasks.judge(features, chat, content, classifier)
+        except Exception:
+            log.exception("The task head could not judge a request; the transparent signals stand.")
+            return features, None
+
+    def of(self, policy: Policy | None, chat: Chat, content: Content, reading: object = None) -> Predictions | None:
+        """None where nobody asks, or nothing speaks. Never raises: a prediction is no reason to fail a request.
+
+        reading: of this prompt, where it has been read already.
+        """
         if self.speaker is None or policy is None or chat.endpoint != "chat" or not self._is_asked(policy):
             return None
         try:
             routes = {} if policy.version else dict(routes_of(policy.document))
-            return sound(self.speaker.predict(chat, content, routes))
+            read = () if reading is None else (reading,)
+            return sound(self.speaker.predict(chat, content, routes, *read))
         except Exception:
             log.exception("Nothing could be predicted for a request; its policy takes its default.")
             return None
@@ -101,6 +131,12 @@ def _finite(values: Mapping[str, float]) -> dict[str, float]:
 
 def open_predicting(snapshot: Snapshot, folder: Path, before: Predicting, opens: Opens | None = None) -> Predicting:
     """What speaks under this snapshot. Blocks on files and the database; whatever is missing or broken becomes the problem it says."""
+    found = _open_quality(snapshot, folder, before, opens)
+    tasks, problem = _open_tasks(snapshot.evidence.task_head, folder, before.tasks)
+    return replace(found, tasks=tasks, problem=found.problem or problem)
+
+
+def _open_quality(snapshot: Snapshot, folder: Path, before: Predicting, opens: Opens | None) -> Predicting:
     drafts = snapshot.parts.draft_documents
     policies = {
         slug: list(entry["versions"].values()) for slug, entry in snapshot.parts.config_document["policies"].items()
@@ -111,7 +147,7 @@ def open_predicting(snapshot: Snapshot, folder: Path, before: Predicting, opens:
     if not readers and not is_for_all:
         return Predicting(predictor=predictor)
     routes: Routes = {key: examples for one in (*policies.values(), drafts) for key, examples in routes_of(one)}
-    path, problem = _artefact(predictor, folder)
+    path, problem = _fetched(predictor, "predictor", lambda: cached_artefact(predictor, folder))
     if path is None and not routes:
         return Predicting(None, readers, is_for_all, problem, predictor)
     try:
@@ -123,16 +159,31 @@ def open_predicting(snapshot: Snapshot, folder: Path, before: Predicting, opens:
     return Predicting(speaker, readers, is_for_all, problem, predictor)
 
 
-def _artefact(predictor: str, folder: Path) -> tuple[Path | None, str]:
-    if not predictor:
+def _open_tasks(address: str, folder: Path, before: SpeaksOfTasks | None) -> tuple[SpeaksOfTasks | None, str]:
+    path, problem = _fetched(address, "task head", lambda: cached_artefact(address, folder, task_head_bytes))
+    if path is None:
+        return None, problem
+    # Arrays and word vectors are loaded only where a head is in force.
+    from routerapp.serving.task_speaker import open_task_speaker
+
+    try:
+        return open_task_speaker(path, before), ""
+    except Exception as error:
+        problem = f"The task head {address[:12]} cannot be used: {error}"
+        log.exception("%s", problem)
+        return None, problem
+
+
+def _fetched(address: str, what: str, fetch: Callable[[], Path]) -> tuple[Path | None, str]:
+    if not address:
         return None, ""
     try:
-        return cached_artefact(predictor, folder), ""
+        return fetch(), ""
     except NoArtefact as error:
         problem = str(error)
     except (DatabaseError, OSError) as error:
-        problem = f"The predictor {predictor[:12]} could not be fetched: {error}"
-    log.error("%s Policies that go by predictions take their default.", problem)
+        problem = f"The {what} {address[:12]} could not be fetched: {error}"
+    log.error("%s What goes by it takes its default.", problem)
     return None, problem
 
 

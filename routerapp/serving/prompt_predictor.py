@@ -17,7 +17,7 @@ from routerapp.engine.content import Content
 from routerapp.engine.types import Predictions
 from routerapp.learning.artefact import load
 from routerapp.learning.predictor import Predictor
-from routerapp.learning.reading import FORMATS, RequestCounts, read_prompt
+from routerapp.learning.reading import FORMATS, PromptReading, RequestCounts, read_prompt
 from routerapp.learning.semantic_routes import similarities
 from routerapp.serving.predicting import Routes, SpeaksOfQuality
 
@@ -34,8 +34,11 @@ class PromptPredictor:
         self.examples = dict(examples)
         self._tried_out: dict[str, Vectors] = {}
 
-    def predict(self, chat: Chat, content: Content, routes: Routes) -> Predictions:
-        reading = read_prompt(content.text, counts_of(chat, content))
+    def predict(
+        self, chat: Chat, content: Content, routes: Routes, reading: PromptReading | None = None
+    ) -> Predictions:
+        if reading is None:
+            reading = read_prompt(content.text, counts_of(chat, content))
         found = Predictions("", familiarity=0.0) if self.predictor is None else self.predictor.predict(reading)
         if not self.examples and not routes:
             return found

@@ -91,6 +91,7 @@ def read_chat(
     """Features, facts and observations of one chat, and what is predicted of it if the policy asks: all that a decision may know."""
     content = read_content(chat)
     features = extract_features(chat, content, runtime.classifier)
+    features, reading = runtime.predicting.judged(features, chat, content, runtime.classifier)
     facts = _facts(snapshot.settings, chat, content, caller, features)
     seen = RequestFacts(metadata=chat.extras.metadata, headers=chat.headers)
     return Inputs(
@@ -101,7 +102,7 @@ def read_chat(
         only=chat.extras.models,
         fallbacks=chat.extras.fallbacks,
         objective=chat.extras.objective,
-        predictions=runtime.predicting.of(policy, chat, content),
+        predictions=runtime.predicting.of(policy, chat, content, reading),
     )
 
 

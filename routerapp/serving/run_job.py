@@ -31,6 +31,7 @@ from routerapp.serving.learning_jobs import EVALUATE, TRAIN
 from routerapp.serving.refit import SCHEDULER, run_refit, settle_refit
 from routerapp.serving.refit_schedule import REFIT
 from routerapp.serving.reprice_history import run_apply, run_preview
+from routerapp.serving.task_classes import FIT
 from routerapp.store import jobs
 from routerapp.store.compaction import compact_rollups
 from routerapp.store.evidence import refresh_evidence
@@ -136,6 +137,12 @@ def _train(job: Job, now: datetime) -> Found:
     return Found(words, result)
 
 
+def _fit_task_head(job: Job, now: datetime) -> Found:
+    from routerapp.serving.fit_task_head import run_fit
+
+    return Found(*run_fit(job, now))
+
+
 def _learn_from_use(job: Job, now: datetime) -> str:
     from routerapp.serving.learn_from_use import learn_from_use
 
@@ -172,6 +179,7 @@ KINDS: Mapping[str, Body] = MappingProxyType(
         "evaluate_alerts": evaluate_alerts,
         SEND: send_alerts,
         "refresh_evidence": _refresh_evidence,
+        FIT: _fit_task_head,
         "refresh_prices": _refresh_prices,
         "retention": _forget,
         "compact_rollups": _compact_rollups,

@@ -53,6 +53,7 @@ def record_evidence_revision(
     predictor: str | None = None,
     bandit: Mapping[str, tuple[float, float]] | None = None,
     capabilities: Mapping[str, float] | None = None,
+    task_head: str | None = None,
 ) -> str | None:
     """Makes these numbers the live evidence, what is not given staying as it is; None when they are what is live already."""
     state, _ = InstallationState.objects.select_for_update().get_or_create(id=1)
@@ -62,6 +63,7 @@ def record_evidence_revision(
         "predictor": predictor,
         "bandit": bandit,
         "capabilities": capabilities,
+        "task_head": task_head,
     }
     document = _evidence_document(load_evidence_document(state.evidence_id) if state.evidence_id else {}, given)
     sha = content_address(document)
@@ -86,6 +88,8 @@ def _evidence_document(live: Mapping[str, Any], given: Mapping[str, Any]) -> dic
         document["bandit"] = {key: list(pair) for key, pair in merged["bandit"].items()}
     if merged["capabilities"]:
         document["capabilities"] = dict(merged["capabilities"])
+    if merged["task_head"]:
+        document["task_head"] = merged["task_head"]
     return document
 
 
@@ -119,6 +123,7 @@ def parse_evidence(document: Mapping[str, Any], sha: str) -> Evidence:
         predictor=document.get("predictor", ""),
         bandit={key: (pair[0], pair[1]) for key, pair in document.get("bandit", {}).items()},
         capabilities=document.get("capabilities", {}),
+        task_head=document.get("task_head", ""),
     )
 
 

@@ -9,6 +9,7 @@ from routerapp.engine.constraints import covers
 from routerapp.engine.references import Reference, read_references
 from routerapp.engine.section import Section, suggestion
 from routerapp.engine.strategies.ranking import Moment, Option, Ranking, StrategyKind, certain
+from routerapp.engine.task_words import is_own_task
 from routerapp.engine.types import TraceStep
 from routerapp.engine.verdicts import Verdict
 from routerapp.engine.vocabulary import FIELD_BY_NAME
@@ -53,7 +54,7 @@ def _parse(section: Section) -> Contextual:
     tasks = FIELD_BY_NAME["task"].choices
     documents = section.mapping("targets")
     for task in documents:
-        if task not in tasks:
+        if task not in tasks and not is_own_task(str(task)):
             section.refuse(f"targets.{task}", "unknown_value", f"There is no such task.{suggestion(str(task), tasks)}")
     inner = Section(documents, section.at("targets"), section.problems, tuple(documents))
     targets = {task: read_references(inner, task) for task in documents}
