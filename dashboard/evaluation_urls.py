@@ -3,13 +3,15 @@
 from django.urls import URLPattern
 
 from dashboard.sitemap import page
-from dashboard.views import benchmarks, calibrations, evaluation, evaluation_reports, predictors, prior, refit
+from dashboard.views import benchmarks, calibrations, evaluation, evaluation_reports, predictors, prior, refit, task_classes
 
 HERE = "evaluation/"
 PREDICTOR = HERE + "predictors/<slug:name>/<int:version>/"
 REPORT = HERE + "reports/<int:report_id>/"
 BENCHMARK = HERE + "benchmarks/<slug:slug>/"
 CALIBRATION = HERE + "calibrations/<int:calibration_id>/"
+TASKS = HERE + "task-classes/"
+HEADS = HERE + "task-heads/"
 
 urlpatterns: list[URLPattern] = [
     page(HERE, evaluation.evaluation, "evaluation"),
@@ -38,6 +40,16 @@ urlpatterns: list[URLPattern] = [
     page(REPORT, evaluation_reports.evaluation_report, "evaluation-report"),
     page(REPORT + "csv/", evaluation_reports.evaluation_csv, "evaluation-csv"),
     page(REPORT + "draft/", evaluation_reports.evaluation_draft, "evaluation-draft"),
+    page(TASKS, task_classes.task_class_list, "task-class-list"),
+    page(TASKS + "new/", task_classes.task_class_create, "task-class-create"),
+    page(TASKS + "<slug:slug>/", task_classes.task_class, "task-class"),
+    page(TASKS + "<slug:slug>/edit/", task_classes.task_class_edit, "task-class-edit"),
+    page(TASKS + "<slug:slug>/remove/", task_classes.task_class_remove, "task-class-remove"),
+    page(HEADS + "fit/", task_classes.task_head_fit, "task-head-fit"),
+    page(HEADS + "shipped/", task_classes.task_head_shipped, "task-head-shipped"),
+    page(HEADS + "roll-back/", task_classes.task_head_roll_back, "task-head-roll-back"),
+    page(HEADS + "off/", task_classes.task_head_off, "task-head-off"),
+    page(HEADS + "<int:version>/promote/", task_classes.task_head_promote, "task-head-promote"),
     page(HERE + "jobs/<int:job_id>/", evaluation.evaluation_job, "evaluation-job"),
     page(HERE + "jobs/<int:job_id>/stop/", evaluation.evaluation_job_stop, "evaluation-job-stop"),
 ]

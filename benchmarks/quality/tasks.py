@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,27 +117,55 @@ def _failure(graded: Outcomes) -> np.ndarray:
 def _complexity(
     head: FittedTasks, graded: Outcomes, read: Readings, signals: np.ndarray, transparent: np.ndarray
 ) -> dict[str, object]:
-    """Trained on two thirds of the groups; the rest is what it is judged on, all of it and where it does not abstain."""
+    """By question: trained on two thirds of the groups, judged on the rest. By data set: trained on all others, judged on it."""
     out = np.array([int(group[8:16], 16) % 3 == 0 for group in graded.groups])
-    inside, kept = np.flatnonzero(~out), np.flatnonzero(out)
-    failure = _failure(graded)
-    groups = [graded.groups[at] for at in inside]
-    fitted, _ = fit_difficulty(head, read.rows(inside), signals[inside], failure[inside], groups, SEED)
-    speaker = TaskHead(fitted)
-    said = np.array([np.clip(speaker.scores(read.one(at), signals[at])[-1], 0.0, 1.0) for at in kept])
-    familiar = np.array([speaker.is_familiar(read.one(at)) for at in kept])
-    report: dict[str, object] = {"abstains": round(float(1 - familiar.mean()), 3)}
-    for name in ("all", *sorted(set(graded.datasets))):
-        here = familiar & np.array([name in ("all", graded.datasets[at]) for at in kept])
-        of_groups, true = [graded.groups[at] for at in kept[here]], failure[kept[here]]
-        report[name] = {
-            "prompts": int(here.sum()),
-            "transparent": rank_correlation(transparent[kept[here]], true, of_groups),
-            "trained": rank_correlation(said[here], true, of_groups),
-            "mean squared error": round(float(((said[here] - true) ** 2).mean()), 4),
-            "calibration error": round(_off(said[here], true), 4),
+    names = np.array(graded.datasets)
+    seen = Graded(graded, read, signals, transparent)
+    said, familiar = _foreseen(head, seen, ~out)
+    report: dict[str, object] = {"abstains": round(float(1 - familiar[out].mean()), 3)}
+    report["all"] = _correlations(seen, said, out & familiar)
+    for name in sorted(set(graded.datasets)):
+        report[name] = _correlations(seen, said, out & familiar & (names == name))
+    for name in sorted(set(graded.datasets)):
+        said, familiar = _foreseen(head, seen, names != name)
+        report[f"{name}, never seen"] = {
+            "abstains": round(float(1 - familiar[names == name].mean()), 3),
+            **_correlations(seen, said, familiar & (names == name)),
         }
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    outcomes: Outcomes
+    read: Readings
+    signals: np.ndarray
+    transparent: np.ndarray
+
+
+def _foreseen(head: FittedTasks, seen: Graded, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(failure foreseen of every prompt, whether it is said) by a head that was fitted on those inside."""
+    at = np.flatnonzero(inside)
+    groups = [seen.outcomes.groups[place] for place in at]
+    failure = _failure(seen.outcomes)[at]
+    speaker = TaskHead(fit_difficulty(head, seen.read.rows(at), seen.signals[at], failure, groups, SEED)[0])
+    rows = [(seen.read.one(place), seen.signals[place]) for place in range(len(inside))]
+    said = np.array([np.clip(speaker.scores(reading, numbers)[-1], 0.0, 1.0) for reading, numbers in rows])
+    return said, np.array([speaker.is_familiar(reading) for reading, _ in rows])
+
+
+def _correlations(seen: Graded, said: np.ndarray, here: np.ndarray) -> dict[str, object]:
+    true = _failure(seen.outcomes)[here]
+    groups = [seen.outcomes.groups[at] for at in np.flatnonzero(here)]
+    if len(true) < 10:
+        return {"prompts": len(true)}
+    return {
+        "prompts": len(true),
+        "transparent": rank_correlation(seen.transparent[here], true, groups),
+        "trained": rank_correlation(said[here], true, groups),
+        "mean squared error": round(float(((said[here] - true) ** 2).mean()), 4),
+        "calibration error": round(_off(said[here], true), 4),
+    }
 
 
 def _off(said: np.ndarray, true: np.ndarray) -> float:

@@ -93,7 +93,7 @@ def _figures(fit: Fit, examples: TaskExamples, base: TaskHead, signals: list[str
     best = fit.posterior[asked].argmax(axis=1)
     enough = fit.posterior[asked].max(axis=1) >= fit.fitted.thresholds[best]
     after = [names[place] if is_sure else "" for place, is_sure in zip(best, enough, strict=True)]
-    shipped = [base.say(examples.readings.one(at), examples.seen[at]).task for at in asked]
+    shipped = [base.say(examples.readings.one(int(at)), examples.seen[at]).task for at in asked]
     before = ["" if signals[at] == "unknown" else signals[at] for at in asked]
     said = {"signals": before, "shipped": shipped, "fitted": after}
     return {"prompts": len(asked), **{name: _judged(true, answers) for name, answers in said.items()}}

@@ -10,19 +10,21 @@ from typing import Any
 
 import numpy as np
 import orjson
+from django.conf import settings
 from django.utils import timezone
 
 from routerapp.engine.chat import Chat
-from routerapp.engine.content import read_content
+from routerapp.engine.content import Content, read_content
 from routerapp.engine.decide import decide
 from routerapp.engine.features import extract_features
 from routerapp.engine.matching import UnknownObservation
 from routerapp.engine.policy import Policy
 from routerapp.engine.task import TaskClassifier
 from routerapp.engine.task_words import DEFAULT_TASK_WORDS
-from routerapp.engine.types import Inputs, Live, Predictions, RequestFacts
+from routerapp.engine.types import Features, Inputs, Live, Predictions, RequestFacts
 from routerapp.learning.bootstrap import cost_figure, figure, group_weights
 from routerapp.learning.outcomes import Outcomes
+from routerapp.serving.predicting import Predicting, open_tasks
 from routerapp.store.config_document import unix_ms
 from routerapp.store.snapshot import Snapshot, load_snapshot
 
@@ -33,6 +35,7 @@ DRAWS = 300
 OUTSIDE = -1
 
 Predicts = Callable[[str], Predictions]
+Judges = Callable[[Chat, Content], Features]
 
 
 def policy_points(asked: Outcomes, predicts: Predicts | None, *, seed: int) -> list[dict[str, Any]]:
@@ -47,18 +50,28 @@ def policy_points(asked: Outcomes, predicts: Predicts | None, *, seed: int) -> l
     snapshot = load_snapshot()
     known = sorted(snapshot.config.policies.items())
     live = [(slug, versions.live_policy) for slug, versions in known if versions.live_policy is not None]
-    classifier = TaskClassifier({**DEFAULT_TASK_WORDS, **snapshot.config.task_words})
-    inputs = [_inputs(prompt, snapshot, classifier, predicts) for prompt in complete.prompts] if live else []
+    judge = _judge(snapshot)
+    inputs = [_inputs(prompt, snapshot, judge, predicts) for prompt in complete.prompts] if live else []
     return [_point(slug, policy, complete, inputs, snapshot, seed) for slug, policy in live[:MOST_POLICIES] if policy]
 
 
-def _inputs(prompt: str, snapshot: Snapshot, classifier: TaskClassifier, predicts: Predicts | None) -> Inputs:
+def _judge(snapshot: Snapshot) -> Judges:
+    """Features as serving makes them: the words of the installation, and the task head in force."""
+    classifier = TaskClassifier({**DEFAULT_TASK_WORDS, **snapshot.config.task_words})
+    tasks, _ = open_tasks(snapshot.evidence.task_head, settings.DATA_DIR, None)
+    speaks = Predicting(tasks=tasks)
+    return lambda chat, content: speaks.judged(extract_features(chat, content, classifier), chat, content, classifier)[
+        0
+    ]
+
+
+def _inputs(prompt: str, snapshot: Snapshot, judge: Judges, predicts: Predicts | None) -> Inputs:
     messages = ({"role": "user", "content": prompt},)
     chat = Chat(requested_model="auto", fields={"messages": orjson.dumps(messages)}, messages=messages)
     content = read_content(chat)
     facts = RequestFacts()
     return Inputs(
-        features=extract_features(chat, content, classifier),
+        features=judge(chat, content),
         facts=facts,
         observations=snapshot.observer.observe(content, facts),
         predictions=predicts(prompt) if predicts else None,

@@ -132,7 +132,7 @@ def _finite(values: Mapping[str, float]) -> dict[str, float]:
 def open_predicting(snapshot: Snapshot, folder: Path, before: Predicting, opens: Opens | None = None) -> Predicting:
     """What speaks under this snapshot. Blocks on files and the database; whatever is missing or broken becomes the problem it says."""
     found = _open_quality(snapshot, folder, before, opens)
-    tasks, problem = _open_tasks(snapshot.evidence.task_head, folder, before.tasks)
+    tasks, problem = open_tasks(snapshot.evidence.task_head, folder, before.tasks)
     return replace(found, tasks=tasks, problem=found.problem or problem)
 
 
@@ -159,7 +159,8 @@ def _open_quality(snapshot: Snapshot, folder: Path, before: Predicting, opens: O
     return Predicting(speaker, readers, is_for_all, problem, predictor)
 
 
-def _open_tasks(address: str, folder: Path, before: SpeaksOfTasks | None) -> tuple[SpeaksOfTasks | None, str]:
+def open_tasks(address: str, folder: Path, before: SpeaksOfTasks | None) -> tuple[SpeaksOfTasks | None, str]:
+    """(the trained head of this address, why it cannot speak); (None, "") without an address."""
     path, problem = _fetched(address, "task head", lambda: cached_artefact(address, folder, task_head_bytes))
     if path is None:
         return None, problem

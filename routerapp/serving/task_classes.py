@@ -15,6 +15,7 @@ from routerapp.serving.refusals import Missing, invalid
 from routerapp.store import jobs
 
 FIT = "fit_task_head"
+OWN_PREFIX = "own-"
 MOST_CLASSES = 20
 MOST_EXAMPLES = 300
 MOST_CHARACTERS = 4_000
@@ -47,6 +48,11 @@ def task_class(slug: str) -> ShownClass:
         if one.slug == slug:
             return one
     raise Missing("task class", slug)
+
+
+def shipped_of(slug: str) -> list[str]:
+    """The examples of a class that come with the product."""
+    return [text for texts in shipped_examples().get(slug, {}).values() for text in texts]
 
 
 def edit_task_class(

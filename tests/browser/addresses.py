@@ -121,6 +121,7 @@ PLAIN += (
     "predictor-train",
     "predictor-compare",
 )
+PLAIN += ("task-class-list",)
 PLAIN += ("alert-list", "alert-rule-kinds")
 PLAIN += ("audit", "system", "system-jobs", "system-settings")
 PLAIN += ("account", "second-factor", "user-list", "invitation-create", "sign-in-settings")
