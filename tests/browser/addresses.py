@@ -165,6 +165,7 @@ def every_page(facts: Mapping[str, Any]) -> list[Address]:
         "calibration-grade": {"calibration_id": facts["calibration"]},
         "evaluation-job": {"job_id": facts["training"]},
         "predictor-detail": {"name": "hostile-predictor", "version": 1},
+        "task-class": {"slug": "translate"},
         "evaluation-report": {"report_id": facts["evaluation"]},
         "policy-content-delete": {"slug": "company"},
         "key-edit": {"slug": facts["key"]},

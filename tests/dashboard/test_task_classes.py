@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.urls import reverse
+from msgspec.structs import replace
 
-from routerapp.models import AuditEvent, Job, PredictorState, TaskClass, TaskHeadVersion
+from routerapp.engine.types import Features
+from routerapp.models import AuditEvent, Job, PredictorState, RoutedRequest, TaskClass, TaskHeadVersion
 from routerapp.serving import run_job
 from tests.api.callers import calls_as, codes_of
+from tests.dashboard.recorded import a_decision
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +108,25 @@ def test_the_same_through_the_api() -> None:
     assert publisher("POST", "task-heads/roll-back", {}).json() == {"live": None}
     assert codes_of(publisher("POST", "task-heads/off", {})) == {"state": "none_live"}
     assert editor("DELETE", "task-classes/own-legal").status_code == 204
+
+
+def test_the_trace_says_what_the_head_and_what_the_signals_saw() -> None:
+    trained = {
+        "head": "a" * 64,
+        "posterior": {"reasoning": 0.69, "math": 0.15},
+        "complexity": None,
+        "signals_task": "question",
+        "signals_confidence": 0.62,
+        "signals_complexity": 0.2,
+    }
+    decision = replace(
+        a_decision("small", "all"), features=Features(task="reasoning", task_confidence=0.69, trained=trained)
+    )
+
+    beside = {"row": RoutedRequest(rule="r1", policy="support"), "detail": {"feedback": []}}
+    shown = render_to_string("dashboard/requests/facts.html", beside | {"decision": decision})
+    plain = render_to_string("dashboard/requests/facts.html", beside | {"decision": a_decision("small", "all")})
+
+    assert "the trained head saw reasoning 69" in shown and "the signals said question, 62" in shown
+    assert "unlike graded prompts, so the signals stand" in shown
+    assert "trained head" not in plain
