@@ -3,7 +3,16 @@
 from django.urls import URLPattern
 
 from dashboard.sitemap import page
-from dashboard.views import benchmarks, calibrations, evaluation, evaluation_reports, predictors, prior, refit, task_classes
+from dashboard.views import (
+    benchmarks,
+    calibrations,
+    evaluation,
+    evaluation_reports,
+    predictors,
+    prior,
+    refit,
+    task_classes,
+)
 
 HERE = "evaluation/"
 PREDICTOR = HERE + "predictors/<slug:name>/<int:version>/"

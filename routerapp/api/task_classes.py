@@ -31,7 +31,7 @@ class TaskClassSerializer(serializers.Serializer):
 
 
 class TaskClassListSerializer(serializers.Serializer):
-    data = TaskClassSerializer(many=True)
+    classes = TaskClassSerializer(many=True)
 
 
 class TaskClassEditSerializer(StrictSerializer):
@@ -79,7 +79,7 @@ class TaskClassList(Endpoint):
 
     @described("All task classes", TaskClassListSerializer, tag=TAG, name="task_classes_list")
     def get(self, request: Request) -> Response:
-        return Response({"data": TaskClassSerializer(task_classes.task_classes(), many=True).data})
+        return Response({"classes": TaskClassSerializer(task_classes.task_classes(), many=True).data})
 
 
 class TaskClassDetail(Endpoint):

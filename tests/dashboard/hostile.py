@@ -18,6 +18,8 @@ from routerapp.models import (
     LanguageModel,
     LearnedScore,
     SetAsideVotes,
+    TaskClass,
+    TaskHeadVersion,
 )
 from routerapp.serving import experiments
 from routerapp.serving.permissions import SYSTEM
@@ -109,6 +111,9 @@ def _learned() -> None:
     for model in LanguageModel.objects.values_list("slug", flat=True):
         LearnedScore.objects.create(language_model=model, kind="task", **learned, **named)
         SetAsideVotes.objects.create(voter=MARKUP[:60], language_model=model, reason="at_odds", votes=9, made_at_ms=1)
+    TaskClass.objects.create(slug="code", words=MARKUP, examples=[MARKUP])
+    TaskHeadVersion.objects.create(version=1, sha256="e" * 64, artefact=b"none", card={"figures": {}})
+    Job.objects.create(kind="fit_task_head", arguments={"by": MARKUP}, state="failed", message=MARKUP)
 
 
 def _experiments() -> None:

@@ -95,7 +95,7 @@ def test_the_same_through_the_api() -> None:
     editor, publisher = calls_as("editor"), calls_as("publisher")
     kept = editor("PUT", "task-classes/own-legal", {"words": "Leases", "examples": list(LEGAL), "threshold": 0.4})
     assert kept.json()["examples"] == list(LEGAL) and kept.json()["is_own"]
-    assert len(editor("GET", "task-classes").json()["data"]) == 11
+    assert len(editor("GET", "task-classes").json()["classes"]) == 11
     assert codes_of(editor("PUT", "task-classes/legal", {})) == {"slug": "bad_slug"}
 
     assert codes_of(editor("POST", "task-heads", {"kind": "dear"})) == {"kind": "invalid_choice"}

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routerapp', '0018_learned_routing'),
+        ('routerapp', '0021_calibrations'),
     ]
 
     operations = [
