@@ -33,11 +33,11 @@ from tests.factories import a_deployment, a_document, a_language_model, a_policy
 MODELS = ("cheap", "dear")
 
 
-def a_learned_policy(share: float = 0.4) -> None:
+def a_learned_policy(share: float = 0.4, cost_quality: float = 0.0) -> None:
     """Both models are open to it; the default is the cheap one."""
     for slug, price in (("cheap", 1_000_000_000), ("dear", 9_000_000_000)):
         a_deployment(slug=slug, language_model=a_language_model(slug=slug), price={"input_nusd_per_mtok": price})
-    strategy = {"kind": "learned", "default": "model:cheap", "cost_quality": 0.0}
+    strategy = {"kind": "learned", "default": "model:cheap", "cost_quality": cost_quality}
     a_policy(a_document(default={"pool": ["all"], "strategy": strategy, "explore": {"share": share}}))
 
 

@@ -73,3 +73,16 @@ def test_what_nobody_judged_or_only_a_cache_answered_is_no_row() -> None:
     found = traffic_look(PREFERS_DEAR, PREFERS_CHEAP, (), NOW_MS)
 
     assert found.rows == 2 and found.left_out["not_answered"] == 1
+
+
+def test_where_cost_counts_it_is_taken_off_what_was_judged_and_must_be_known() -> None:
+    a_learned_policy(share=0.3, cost_quality=0.5)
+    explored_requests(6, NOW_MS, {"cheap": 1.0, "dear": 1.0})
+    RoutedRequest.objects.filter(id__endswith="0").update(cost_nusd=None)
+    # At this knob a dollar outweighs one right answer; the others cost a twentieth of a cent.
+    RoutedRequest.objects.filter(id__endswith="1").update(cost_nusd=1_000_000_000)
+    found = traffic_look(PREFERS_DEAR, PREFERS_CHEAP, (), NOW_MS)
+
+    assert (found.rows, found.left_out["unpriced"]) == (5, 1)
+    assert found.challenger is not None and found.challenger.logged is not None
+    assert found.challenger.logged.value == pytest.approx((4 * (1.0 - 0.0005) + 0.0) / 5, abs=1e-3)
