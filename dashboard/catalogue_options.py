@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from routerapp.models import Deployment, Dimension, LanguageModel, Policy, Provider, Team
+from routerapp.engine.task_words import TASKS
+from routerapp.models import Deployment, Dimension, LanguageModel, Policy, Provider, TaskClass, Team
 
 Choice = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueOptions:
-    """references: labelled groups of (reference, words), as an option list shows them."""
+    """references: labelled groups of (reference, words), as an option list shows them. own_tasks: task classes of the team's own."""
 
     references: tuple[tuple[str, tuple[Choice, ...]], ...]
     providers: tuple[Choice, ...]
@@ -24,6 +25,7 @@ class CatalogueOptions:
     dimensions: tuple[Choice, ...]
     policies: tuple[Choice, ...]
     teams: tuple[Choice, ...]
+    own_tasks: tuple[str, ...] = ()
 
     def words_of(self, reference: str) -> str:
         """The name behind a reference, or the reference itself when nothing has it now."""
@@ -65,6 +67,7 @@ def load_catalogue_options(policy: str = "") -> CatalogueOptions:
         dimensions=_choices(Dimension.objects.values_list("slug", "name")),
         policies=policies,
         teams=_choices(Team.objects.filter(archived_at=None).order_by("name").values_list("slug", "name")),
+        own_tasks=tuple(TaskClass.objects.exclude(slug__in=TASKS).order_by("slug").values_list("slug", flat=True)),
     )
 
 

@@ -56,6 +56,7 @@ class ConditionForm:
     children: list[ConditionForm] = made(default_factory=list)
     place: str = ""
     problems: list[str] = made(default_factory=list)
+    own_tasks: tuple[str, ...] = ()
 
     @property
     def is_group(self) -> bool:
@@ -99,6 +100,8 @@ class ConditionForm:
     def all_choices(self) -> tuple[str, ...]:
         """The field's choices, and chosen values that are none of them, so that nothing is dropped in silence."""
         known = self.spec.choices if self.spec else ()
+        if self.field == "task":
+            known = (*known, *self.own_tasks)
         return (*known, *(value for value in self.chosen if value not in known))
 
     @property
@@ -117,6 +120,11 @@ class ConditionForm:
     @property
     def operator_words(self) -> list[tuple[str, str]]:
         return [(op, OPERATOR_WORDS.get(op, op)) for op in self.operators]
+
+    def offer(self, own_tasks: tuple[str, ...]) -> None:
+        """Classes of the team's own are choices of every condition on the task."""
+        for node in self.walk():
+            node.own_tasks = own_tasks
 
     def walk(self) -> Iterator[ConditionForm]:
         yield self

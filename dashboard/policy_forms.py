@@ -42,6 +42,10 @@ class RuleForm:
     use: UseForm
     place: int | None = None
     problems: list[str] = field(default_factory=list)
+    own_tasks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.when.offer(self.own_tasks)
 
     def document(self, rule_id: str = "") -> dict[str, Any]:
         """The rule in the order people read it; a new one gets its id from the draft."""
@@ -64,6 +68,7 @@ class RuleForm:
         """One press of a button inside the form."""
         if verb in TREE_VERBS:
             self.when = edit_condition(self.when, verb, path)
+            self.when.offer(self.own_tasks)
         else:
             edit_use(self.use, verb, path)
 
@@ -90,6 +95,7 @@ def read_rule(data: QueryDict, options: CatalogueOptions) -> RuleForm:
         fields.one("enabled", "") == "on",
         read_condition(fields.at("when")),
         read_use(fields.at("use"), "use", options),
+        own_tasks=options.own_tasks,
     )
     place = fields.one("place")
     form.place = int(place) if place.isascii() and place.isdigit() and len(place) < 5 else None
@@ -102,6 +108,7 @@ def rule_from_document(rule: Mapping[str, Any], options: CatalogueOptions) -> Ru
         rule.get("enabled", True) is not False,
         condition_from_document(rule.get("when")),
         use_from_document(rule.get("use"), "use", options),
+        own_tasks=options.own_tasks,
     )
 
 

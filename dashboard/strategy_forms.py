@@ -42,13 +42,13 @@ class TargetRows:
         for number, row in enumerate(fields.rows()[:MAX_ROWS]):
             references = self._list(number)
             references.read(row.at("refs"))
-            self.rows.append((row.one("task"), references))
+            self._append(row.one("task"), references)
 
     def fill(self, value: Any) -> None:
         for number, (task, given) in enumerate((value if isinstance(value, Mapping) else {}).items()):
             references = self._list(number)
             references.fill(given)
-            self.rows.append((str(task), references))
+            self._append(str(task), references)
 
     def add(self) -> None:
         used = {task for task, _ in self.rows}
@@ -68,6 +68,12 @@ class TargetRows:
             if task:
                 found[task] = references.document()
         return found
+
+    def _append(self, task: str, references: ReferenceList) -> None:
+        """A task that is not offered is offered from now on, so that saving the form does not make another of it."""
+        if task and task not in dict(self.tasks):
+            self.tasks += ((task, f"{task} (unknown)"),)
+        self.rows.append((task, references))
 
     def _list(self, number: int) -> ReferenceList:
         return ReferenceList(f"{self.path}.{number}.refs", "Targets, best first")
@@ -172,7 +178,7 @@ def strategy_form(path: str, kind: str, options: CatalogueOptions) -> StrategyFo
         elif parameter.kind == "references":
             form.references[parameter.name] = ReferenceList(place, label, help=parameter.help)
         elif parameter.kind == "targets":
-            tasks = tuple((task, task) for task in TASKS)
+            tasks = tuple((task, task) for task in (*TASKS, *options.own_tasks))
             form.targets[parameter.name] = TargetRows(place, label, tasks, help=parameter.help)
         elif parameter.kind == "routes":
             form.routes[parameter.name] = RouteRows(place, label, help=parameter.help)

@@ -14,6 +14,7 @@ from routerapp.models import AuditEvent, Job, PredictorState, RoutedRequest, Tas
 from routerapp.serving import run_job
 from tests.api.callers import calls_as, codes_of
 from tests.dashboard.recorded import a_decision
+from tests.factories import a_draft, a_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +131,20 @@ def test_the_trace_says_what_the_head_and_what_the_signals_saw() -> None:
     assert "the trained head saw reasoning 69" in shown and "the signals said question, 62" in shown
     assert "unlike graded prompts, so the signals stand" in shown
     assert "trained head" not in plain
+
+
+def test_the_rule_editor_offers_a_class_of_ones_own_and_keeps_one_that_is_gone(signed_in) -> None:
+    TaskClass.objects.create(slug="own-legal")
+    draft = a_draft(a_policy(slug="support"))
+    condition = {"field": "task", "op": "in", "value": ["own-gone"]}
+    contextual = {"kind": "contextual", "targets": {"own-gone": ["all"]}}
+    rule = {"id": "r1", "name": "r", "when": condition, "use": {"pool": ["all"], "strategy": contextual}}
+    draft.document = draft.document | {"rules": [rule]}
+    draft.save()
+    editor = signed_in("editor")
+
+    fresh = editor.get(url("rule-create", draft.policy.slug, draft.pk)).text
+    kept = editor.get(url("rule-edit", draft.policy.slug, draft.pk, "r1")).text
+
+    assert 'value="own-legal"' in fresh
+    assert 'value="own-gone" checked' in kept and '<option value="own-gone" selected>own-gone (unknown)' in kept
