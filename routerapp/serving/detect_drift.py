@@ -27,7 +27,7 @@ from routerapp.serving.drift_found import TRAINING, WEEK, MovedKinds, WorseModel
 from routerapp.serving.learned_router import cluster_sizes
 from routerapp.store import jobs
 from routerapp.store.config_document import unix_ms
-from routerapp.store.feedback_pieces import recent_pieces
+from routerapp.store.feedback_pieces import label_values, recent_pieces
 from routerapp.store.predictors import artefact_bytes, live_predictor
 from routerapp.store.traffic_counts import CLUSTER, DailyCounts, attempts_of_days, kinds_of_days
 
@@ -115,7 +115,7 @@ def _failing(attempts: Mapping[str, Floats], now_ms: int) -> Iterator[WorseModel
 
 def _judged_worse(now_ms: int) -> Iterator[WorseModel]:
     """Models whose answers of the last week were judged worse than their own of before, task by task. Votes left out elsewhere are left out."""
-    pieces = gather(recent_pieces(now_ms, {}), TASK)
+    pieces = gather(recent_pieces(now_ms, {}, label_values()), TASK)
     if not len(pieces):
         return
     counted = screen(pieces).factor > 0

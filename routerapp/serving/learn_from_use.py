@@ -14,7 +14,7 @@ from routerapp.store import jobs
 from routerapp.store.arena_pieces import arena_pieces
 from routerapp.store.check_pieces import check_pieces
 from routerapp.store.config_document import unix_ms
-from routerapp.store.feedback_pieces import recent_pieces
+from routerapp.store.feedback_pieces import label_values, recent_pieces
 from routerapp.store.learned_scores import replace_learned_scores
 from routerapp.store.regeneration_pieces import regeneration_pieces
 from routerapp.store.revisions import load_config, record_evidence_revision
@@ -46,9 +46,8 @@ def learn_from_use(job: Job, now: datetime) -> str:
 def _gathered(now_ms: int) -> list[Piece]:
     """From every source there is; their weights stand in learning/evidence.py, SOURCES."""
     dimensions = _task_dimensions()
-    labels = InstallationState.objects.filter(id=1).values_list("settings", flat=True).first() or {}
     return [
-        *recent_pieces(now_ms, dimensions, labels.get("label_values", {})),
+        *recent_pieces(now_ms, dimensions, label_values()),
         *check_pieces(now_ms, dimensions),
         *regeneration_pieces(now_ms, dimensions),
         *arena_pieces(now_ms, dimensions),

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from routerapp.learning.evidence import DAY_MS, Piece
-from routerapp.models import Feedback, FeedbackKind
+from routerapp.models import Feedback, FeedbackKind, InstallationState
 from routerapp.store.judged_answers import DAYS, answers_of
 
 NEWEST = 50_000
 COUNTED = (FeedbackKind.RATING, FeedbackKind.BOOLEAN, FeedbackKind.LABEL)
+
+
+def label_values() -> dict[str, float]:
+    """What labels mean here: label in small letters -> 0 bad to 1 good, as the settings have it."""
+    settings = InstallationState.objects.filter(id=1).values_list("settings", flat=True).first() or {}
+    return dict(settings.get("label_values", {}))
 
 
 def recent_pieces(now_ms: int, dimensions: Mapping[str, str], label_values: Mapping[str, float]) -> list[Piece]:
