@@ -27,7 +27,7 @@ PAGES = {
         policy-list policy-detail version-detail draft-detail draft-document draft-changes
         experiment-list experiment-detail experiment-csv
         evaluation benchmark-detail evaluation-job predictor-detail predictor-compare evaluation-report evaluation-csv
-        task-class-list task-class
+        task-class-list task-class calibration-detail
         language-model-list price-import deployment-detail language-model-detail provider-list provider-detail
         account second-factor second-factor-picture second-factor-off recovery-codes sign-out-others
         identity-link identity-unlink alert-list alert-incident playground
@@ -36,6 +36,7 @@ PAGES = {
         policy-create draft-create draft-rebase draft-discard settings-edit default-edit condition-matches
         rule-create rule-edit rule-move rule-toggle rule-remove experiment-create experiment-discard
         benchmark-import benchmark-delete refit-now predictor-prior predictor-train predictor-evaluate evaluation-job-stop evaluation-draft
+        calibration-create calibration-start calibration-stop calibration-estimate calibration-finish calibration-delete calibration-grade
         task-class-create task-class-edit task-class-remove task-head-fit task-head-shipped
         dimension-create score-edit learn-now playground-route playground-run playground-vote playground-why-not
     """,
