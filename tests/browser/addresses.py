@@ -13,6 +13,14 @@ from playwright.sync_api import Page, expect
 # Answer a POST, a file or a fragment; the pages they lead to are visited as pages.
 NOT_PAGES = frozenset(
     {
+        "task-class-create",
+        "task-class-edit",
+        "task-class-remove",
+        "task-head-fit",
+        "task-head-off",
+        "task-head-promote",
+        "task-head-roll-back",
+        "task-head-shipped",
         "chart-csv",
         "request-export",
         "request-replay",

@@ -36,14 +36,6 @@ def look_at(
             watch.add_axe(page, is_seen_before=place > 0)
 
 
-def look_again(page: Page, address: Address, watch: Watch, looks: Sequence[tuple[str, str]]) -> None:
-    """At the page that is open, in other looks."""
-    for width, theme in looks:
-        page.emulate_media(color_scheme=theme)
-        page.set_viewport_size(WIDTHS[width])
-        _look(page, address, watch, width, theme)
-
-
 def _look(page: Page, address: Address, watch: Watch, width: str, theme: str) -> None:
     page.evaluate(SETTLED)
     watch.place = f"{address.label}, {width}, {theme}"

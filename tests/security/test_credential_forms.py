@@ -82,12 +82,10 @@ def test_an_admins_key_shown_any_other_way_opens_no_route(form):
     found = {
         (name, method): answer.status_code
         for name, method in CASES
-        if (answer := send(method, path_of(name), headers, query)).status_code != 401
+        if MATRIX[name].get(method) and (answer := send(method, path_of(name), headers, query)).status_code != 401
     }
 
-    # A method a route does not have is refused before or after the question who asks.
-    assert {case: status for case, status in found.items() if MATRIX[case[0]].get(case[1])} == {}
-    assert set(found.values()) <= {405}
+    assert found == {}
 
 
 @pytest.mark.django_db
