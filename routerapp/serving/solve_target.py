@@ -120,6 +120,7 @@ def _learned(
 ) -> SolvedTarget:
     if parameters.is_cautious:
         raise CannotSolve("A wish is solved for a gate that goes by margins alone: switch `cautious` off.")
+    _refuse_few(len(decided), recent)
     rows = [_row(inputs, decision, config) for inputs, decision in decided]
     default = _default_model(parameters, decided, config)
     models = [

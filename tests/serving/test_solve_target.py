@@ -130,6 +130,16 @@ def test_few_requests_are_refused(folder):
         solve_target(a_use(LEARNED, kind="equal"), folder)
 
 
+def test_where_nothing_was_predicted_it_says_when_requests_are(folder):
+    from routerapp.models import Body
+
+    Body.objects.all().delete()
+    recorded_window.cache_clear()
+
+    with pytest.raises(CannotSolve, match=r"0 of the newest 60 requests .* afterwards where content is kept"):
+        solve_target(a_use(LEARNED, kind="equal"), folder)
+
+
 def test_without_a_predictor_it_says_where_to_get_one(folder):
     record_evidence_revision(predictor="")
 
