@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from routerapp.engine.content import Content
+from routerapp.engine.content import read_content
 from routerapp.engine.types import Inputs
 from routerapp.store.artefacts import NoArtefact, cached_artefact
+from routerapp.store.kept_chats import whole_chats
 from routerapp.store.recorded import RecordedRequest, recorded_window
-
-if TYPE_CHECKING:
-    from routerapp.learning.reading import RequestCounts
 
 MOST_REQUESTS = 1_000
 
@@ -61,29 +58,19 @@ def _predicted_now(requests: list[RecordedRequest], predictor: str, folder: Path
     from routerapp.learning.artefact import BadArtefact, load
     from routerapp.learning.reading import read_prompt
     from routerapp.learning.vectors import VectorsMissing
+    from routerapp.serving.prompt_predictor import counts_of
 
-    contents = recorded_window().contents_of(requests)
+    chats = whole_chats([one.id for one in requests])
     found = {}
     try:
         speaks = load(cached_artefact(predictor, folder), predictor)
         for one in requests:
-            if (content := contents.get(one.id)) is not None:
-                said = speaks.predict(read_prompt(content.text, _counts(one.inputs, content)))
+            if (chat := chats.get(one.id)) is not None:
+                content = read_content(chat)
+                # Callers spell it in several ways; inputs have it from one place.
+                asked = msgspec.structs.replace(chat, max_tokens=one.inputs.facts.max_tokens)
+                said = speaks.predict(read_prompt(content.text, counts_of(asked, content)))
                 found[one.id] = msgspec.structs.replace(one.inputs, predictions=said)
     except (NoArtefact, BadArtefact, VectorsMissing, OSError) as error:
         raise NothingPredicts(str(error)) from None
     return found
-
-
-def _counts(inputs: Inputs, content: Content) -> RequestCounts:
-    """As when it came, but for how many tools there were: only that there were some is recorded."""
-    from routerapp.learning.reading import RequestCounts
-
-    wanted = "json_schema" if inputs.facts.needs_json_schema else "json_object"
-    return RequestCounts(
-        tools=int(inputs.features.wants_tools),
-        turns=content.turns,
-        has_system_prompt=bool(content.system),
-        format=wanted if inputs.features.wants_json else "text",
-        max_tokens=inputs.facts.max_tokens or 0,
-    )

@@ -17,6 +17,7 @@ from django.utils import timezone
 from routerapp.engine.config import Config
 from routerapp.engine.constraints import covers
 from routerapp.engine.decide import decide
+from routerapp.engine.money import NUSD_PER_USD
 from routerapp.engine.policy import Policy, parse_policy
 from routerapp.engine.problems import PolicyError
 from routerapp.engine.strategies.learned import Learned
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from routerapp.learning.presets import Solved
 
 LEAST_REQUESTS = 50
-NUSD_PER_USD = 1_000_000_000
 NAME = "wish"
 Decided = Sequence[tuple[Inputs, Decision]]
 # Language model -> (predicted quality, USD) for one request.

@@ -5,7 +5,6 @@ Read one by one, for each carries a whole configuration along. Jobs only.
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from routerapp.engine.chat import Chat
 from routerapp.engine.situation import Situation
 from routerapp.engine.types import Decision
 from routerapp.learning.evidence import DAY_MS
-from routerapp.models import Body, Feedback, FeedbackKind, Origin, RoutedRequest, Status
-from routerapp.store.kept_chats import whole_chat
+from routerapp.models import Feedback, FeedbackKind, Origin, RoutedRequest, Status
+from routerapp.store.kept_chats import whole_chats
 from routerapp.store.replay import NotReplayable, load_recorded
 
 DAYS = 60
@@ -50,26 +49,21 @@ def explored_traffic(now_ms: int, left_out: Counter[str]) -> Iterator[Explored]:
     for first in range(0, len(ids), BATCH):
         chunk = ids[first : first + BATCH]
         answered = _answered(chunk)
-        bodies = _bodies(chunk)
+        chats = whole_chats(chunk)
         for request_id in chunk:
-            found = _explored(request_id, rewards[request_id], answered, bodies)
+            found = _explored(request_id, rewards[request_id], answered, chats)
             if isinstance(found, str):
                 left_out[found] += 1
             else:
                 yield found
 
 
-def _bodies(request_ids: Sequence[str]) -> dict[str, bytes]:
-    rows = Body.objects.filter(request_id__in=request_ids, chat__isnull=False)
-    return {request_id: bytes(chat) for request_id, chat in rows.values_list("request_id", "chat") if chat is not None}
-
-
 def _explored(
-    request_id: str, reward: float, answered: Mapping[str, tuple[int | None, str]], bodies: Mapping[str, bytes]
+    request_id: str, reward: float, answered: Mapping[str, tuple[int | None, str]], chats: Mapping[str, Chat]
 ) -> Explored | str:
     if request_id not in answered:
         return NOT_ANSWERED
-    chat = whole_chat(zlib.decompress(bodies[request_id])) if request_id in bodies else None
+    chat = chats.get(request_id)
     if chat is None:
         return NOT_KEPT
     recorded = load_recorded(request_id)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from routerapp.engine.chat import Chat
+from routerapp.models import Body
+
+BATCH = 500
 
 
 class _Marks(msgspec.Struct, frozen=True):
@@ -24,6 +29,17 @@ class _Kept(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Kept).decode
+
+
+def whole_chats(request_ids: Sequence[str]) -> dict[str, Chat]:
+    """Of these requests, by id: those whose content was kept whole."""
+    found = {}
+    for start in range(0, len(request_ids), BATCH):
+        rows = Body.objects.filter(request_id__in=request_ids[start : start + BATCH], chat__isnull=False)
+        for request_id, chat in rows.values_list("request_id", "chat"):
+            if chat is not None and (whole := whole_chat(zlib.decompress(chat))) is not None:
+                found[request_id] = whole
+    return found
 
 
 def whole_chat(body: bytes) -> Chat | None:

@@ -87,15 +87,6 @@ class RecordedWindow:
                         observed[one.id] = {**seen, **one.inputs.observations}
         return observed
 
-    def contents_of(self, requests: Sequence[RecordedRequest]) -> dict[str, Content]:
-        """id -> content, of those whose content was kept whole."""
-        with self._lock:
-            found = {one.id: one.content for one in requests if one.content is not None}
-            missing = [one for one in requests if one.content is None and one.has_body]
-            for start in range(0, len(missing), CHUNK):
-                found |= self._contents(missing[start : start + CHUNK])
-        return found
-
     def _read(self, ids: list[str]) -> None:
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
