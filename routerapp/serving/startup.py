@@ -22,6 +22,7 @@ from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.egress import EgressGuard
 from routerapp.providers.presets import presets
 from routerapp.providers.simulated import SimulatedTransport
+from routerapp.serving.huge_pages import move_to_huge_pages
 from routerapp.serving.meeting import meet_siblings
 from routerapp.serving.predicting import Predicting, open_predicting
 from routerapp.serving.runtime import Runtime
@@ -90,6 +91,7 @@ async def open_runtime(settings: Any) -> Runtime:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    move_to_huge_pages()
     return runtime
 
 
