@@ -22,7 +22,9 @@ from routerapp.learning.topics import STORED_TIMES
 Array = NDArray[np.float64]
 
 ENOUGH = 1_000
-PRIOR_VARIANCE = 0.5
+# Of each share, times m²: whoever is like a few of m models takes about 1/m of each. Chosen on one division of public pools, looked at
+# again on another (docs/routing-quality.md).
+SPREAD_OF_SHARES = 2.0
 LEAST_VARIANCE = 0.01
 
 
@@ -105,7 +107,8 @@ def _placed(fitted: Fitted, seen: list[Foreseen], graded: Graded) -> _Place:
     directions = np.concatenate((relative, foreseen_ease[:, None] - mean_ease), axis=1)
     centre = directions.mean(axis=0)
     noise = max(float(margin.var()), LEAST_VARIANCE)
-    gram = (directions - centre).T @ (directions - centre) + noise / PRIOR_VARIANCE * np.eye(directions.shape[1])
+    pull = noise * len(fitted.models) ** 2 / SPREAD_OF_SHARES
+    gram = (directions - centre).T @ (directions - centre) + pull * np.eye(directions.shape[1])
     shares = np.linalg.solve(gram, (directions - centre).T @ (margin - margin.mean()))
     level = float(margin.mean() - centre @ shares)
     return _Place(level, shares[:-1], float(shares[-1]), float(np.sqrt(noise + noise / len(margin))))

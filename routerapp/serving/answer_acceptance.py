@@ -95,14 +95,20 @@ def _follows_schema(value: Mapping[str, Any] | None, chat: Chat, answer: Written
     """JSON of the policy's schema, else of the request's; an object where neither has one."""
     if answer.calls_tools:
         return True
-    text = answer.text.strip()
-    if answer.is_cut or len(text) > SCHEMA_ANSWER_BYTES:
+    if answer.is_cut:
+        return False
+    return is_json_of(value if value is not None else _asked_schema(chat), answer.text)
+
+
+def is_json_of(schema: Mapping[str, Any] | None, text: str) -> bool:
+    """Whether the text is JSON of this schema; an object where there is none."""
+    text = text.strip()
+    if len(text) > SCHEMA_ANSWER_BYTES:
         return False
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, ValueError):
         return False
-    schema = value if value is not None else _asked_schema(chat)
     if schema is None:
         return isinstance(document, dict)
     try:
@@ -120,6 +126,15 @@ def _asked_schema(chat: Chat) -> Mapping[str, Any] | None:
     schema = asked.get("json_schema") if isinstance(asked, dict) else None
     inner = schema.get("schema") if isinstance(schema, dict) else None
     return inner if isinstance(inner, dict) else None
+
+
+def is_schema(schema: Mapping[str, Any]) -> bool:
+    """Whether anything can be held to it."""
+    try:
+        schema_validator(schema)
+    except (jsonschema_rs.ValidationError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def schema_validator(schema: Mapping[str, Any]) -> Any:

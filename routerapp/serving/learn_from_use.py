@@ -10,6 +10,7 @@ from routerapp.learning.bandit import bandit_state
 from routerapp.learning.capabilities import Capabilities, assess
 from routerapp.learning.evidence import DIMENSION, TASK, Piece, Pieces, gather
 from routerapp.models import FEWEST_JUDGEMENTS, InstallationState, Job
+from routerapp.serving.schema_pieces import schema_pieces
 from routerapp.store import jobs
 from routerapp.store.arena_pieces import arena_pieces
 from routerapp.store.check_pieces import check_pieces
@@ -49,6 +50,7 @@ def _gathered(now_ms: int) -> list[Piece]:
     return [
         *recent_pieces(now_ms, dimensions, label_values()),
         *check_pieces(now_ms, dimensions),
+        *schema_pieces(now_ms, dimensions),
         *regeneration_pieces(now_ms, dimensions),
         *arena_pieces(now_ms, dimensions),
     ]

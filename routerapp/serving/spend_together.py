@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from pathlib import Path
 
 from django.db import DatabaseError
 
 from routerapp.engine.types import AllowanceFacts
 from routerapp.serving.runtime import Runtime
 from routerapp.serving.system_state import SHARED_STATE
-from routerapp.store.undrained import spend_of_callers
+from routerapp.store.undrained import UndrainedSpend
 
 EVERY_SECONDS = 2.0
+# After each mebibyte of the spool, which takes about as long to read: answering goes on beside it.
+PAUSE_SECONDS = 0.01
 
 
 def keep_spend_together(runtime: Runtime) -> None:
@@ -38,18 +39,19 @@ def keep_spend_together(runtime: Runtime) -> None:
 
 async def _look_again_and_again(runtime: Runtime) -> None:
     """While the database is away, each counts what it has served itself on top of what it last saw."""
+    undrained = UndrainedSpend(runtime.journal.folder.parent, pause_seconds=PAUSE_SECONDS)
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         if runtime.has_snapshot and _has_budgets(runtime):
             with contextlib.suppress(DatabaseError, OSError):
-                await look(runtime, runtime.journal.folder.parent)
+                await look(runtime, undrained)
 
 
-async def look(runtime: Runtime, spool: Path) -> None:
+async def look(runtime: Runtime, undrained: UndrainedSpend) -> None:
     """Take what all have spent for what is spent. Raises DatabaseError."""
     now_ms = runtime.clock.now_ms()
     before = runtime.limits.spent(now_ms)
-    spent = await runtime.in_thread(spend_of_callers, spool, now_ms)
+    spent = await runtime.in_thread(undrained.of_callers, now_ms)
     runtime.limits.catch_up(spent, before, now_ms)
 
 

@@ -20,6 +20,7 @@ from routerapp.serving.serve_chat import serve_chat
 from routerapp.serving.spend_together import look
 from routerapp.store.drain import Drainer
 from routerapp.store.revisions import record_config_revision
+from routerapp.store.undrained import UndrainedSpend
 from tests import factories
 from tests.runtimes import QUICK, a_chat
 from tests.serving.limited import usage
@@ -132,15 +133,16 @@ async def test_several_processes_see_what_all_have_spent_drained_or_not_and_none
             for _ in range(times):
                 await ask(runtime, "ada")
         apart = [month_of(runtime, "key:app")[0] for runtime in (first, second)]
+        seen, seen_by_second = UndrainedSpend(folder / "spool"), UndrainedSpend(folder / "spool")
         for _ in range(2):
-            await look(first, folder / "spool")
-            await look(second, folder / "spool")
+            await look(first, seen)
+            await look(second, seen_by_second)
         assert min(apart) > 0
         assert month_of(first, *names) == month_of(second, *names) == [sum(apart)] * 2
 
         await sync_to_async(drain)(folder)
         await ask(first, "ada")
-        await look(second, folder / "spool")
+        await look(second, seen_by_second)
         assert month_of(second, *names) == month_of(first, *names)
         assert usage(second)["month_held_nusd"] == 0
     finally:
@@ -161,10 +163,11 @@ async def test_what_is_spent_while_looking_is_not_forgotten(folder: Path, monkey
             return found
 
         runtime.in_thread = slowly  # type: ignore[assignment]
-        await look(runtime, folder / "spool")
+        undrained = UndrainedSpend(folder / "spool")
+        await look(runtime, undrained)
         runtime.in_thread = in_thread
         counted = month_of(runtime, "key:app")
-        await look(runtime, folder / "spool")
+        await look(runtime, undrained)
         assert month_of(runtime, "key:app") == counted
     finally:
         await runtime.close(1)
