@@ -1,6 +1,6 @@
 """Puts what this process holds on large pages: a request touches thousands of small objects all over the heap, and of four-kilobyte pages the processor remembers the places of a few only.
 
-    move_to_huge_pages()        # once, when all is loaded and before the first request
+    settle_memory()        # once, when all is loaded and before the first request
 
 Linux only, and only if the kernel can (MADV_COLLAPSE, since 6.1; madvise(2)). Nothing depends on it.
 """
@@ -8,6 +8,7 @@ Linux only, and only if the kernel can (MADV_COLLAPSE, since 6.1; madvise(2)). N
 from __future__ import annotations
 
 import ctypes
+import gc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,14 @@ MAPS_FILE = Path("/proc/self/smaps")
 LEAST_RESIDENT = 0.5
 # "7f00-7f20 rw-p 00000000 00:00 0 [heap]": begin, end; private, writable, of no file.
 HEADING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw-p [0-9a-f]+ 00:00 0\s*(\[heap\])?$")
+
+
+def settle_memory() -> None:
+    """What lives now lives as long as the process: the collector need never look at it again, and it moves to large pages."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    move_to_huge_pages()
 
 
 def move_to_huge_pages(maps_file: Path = MAPS_FILE, size_file: Path = SIZE_FILE) -> int:

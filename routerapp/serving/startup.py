@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from routerapp.providers.dispatch import DispatchTransport
 from routerapp.providers.egress import EgressGuard
 from routerapp.providers.presets import presets
 from routerapp.providers.simulated import SimulatedTransport
-from routerapp.serving.huge_pages import move_to_huge_pages
+from routerapp.serving.huge_pages import settle_memory
 from routerapp.serving.meeting import meet_siblings
 from routerapp.serving.predicting import Predicting, open_predicting
 from routerapp.serving.runtime import Runtime
@@ -87,11 +86,7 @@ async def open_runtime(settings: Any) -> Runtime:
     await meet_siblings(runtime)
     keep_spend_together(runtime)
     watch(runtime, environment.observability, environment.egress_allow, settings.DATA_DIR)
-    # What lives now lives as long as the process: the collector need never look at it again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    move_to_huge_pages()
+    settle_memory()
     return runtime
 
 

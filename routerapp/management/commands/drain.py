@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from routerapp.management.heartbeat import Heartbeat
 from routerapp.management.parent import exit_with_parent
+from routerapp.serving.huge_pages import settle_memory
 from routerapp.store.drain import Drainer, DrainerRunning
 
 NICENESS = 5
@@ -75,6 +76,7 @@ class Command(BaseCommand):
                     signal.signal(number, lambda *_: stop.set())
                 # Answering comes first where processors are few; the journal waits on disk.
                 os.nice(NICENESS)
+                settle_memory()
                 with heartbeat:
                     drainer.run_forever(stop, on_round)
                     _take_the_rest(drainer)
