@@ -8,7 +8,7 @@ from django.http import HttpRequest, QueryDict
 from dashboard import ranges
 from routerapp.engine.money import BadMoney, parse_usd
 from routerapp.engine.task_words import TASKS
-from routerapp.models import APIKey, LanguageModel, Origin, Policy, Status
+from routerapp.models import APIKey, LanguageModel, Origin, Policy, Status, TaskClass
 from routerapp.store.requests import DEAREST, NEWEST, RequestFilters
 
 ANY = ("", "Any")
@@ -75,7 +75,7 @@ class RequestFilterForm(RangeForm):
     policy = forms.ChoiceField(required=False)
     rule = forms.CharField(required=False, max_length=40, label="Rule id")
     key = forms.ChoiceField(required=False, label="API key")
-    task = forms.ChoiceField(choices=[ANY, *((task, task.capitalize()) for task in TASKS)], required=False)
+    task = forms.ChoiceField(required=False)
     origin = forms.ChoiceField(choices=[ANY, *Origin.choices, LIVE_AND_SAMPLE], required=False, label="Traffic")
     cache = forms.ChoiceField(
         choices=[ANY, ("hit", "Answered from it"), ("miss", "Asked, not there")], required=False, label="Exact cache"
@@ -88,15 +88,18 @@ class RequestFilterForm(RangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, slugs in (("model", LanguageModel), ("policy", Policy), ("key", APIKey)):
-            known = list(slugs.objects.order_by("slug").values_list("slug", flat=True))
-            asked = self.data.get(name)
-            # Archived or unknown names stay askable: traffic keeps names as recorded.
-            names = known if not asked or asked in known else [*known, asked]
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)
-            field.choices = [ANY, *((slug, slug) for slug in names)]
+            self._offer(name, {slug: slug for slug in slugs.objects.order_by("slug").values_list("slug", flat=True)})
+        own = TaskClass.objects.exclude(slug__in=TASKS).order_by("slug").values_list("slug", flat=True)
+        self._offer("task", {task: task.capitalize() for task in TASKS} | {task: task for task in own})
         self.fields["id"].widget.attrs |= {"placeholder": "0193…", "data-first-filter": "", "autocomplete": "off"}
         self.fields["min_cost"].widget.attrs |= {"placeholder": "0.02", "inputmode": "decimal"}
+
+    def _offer(self, name: str, known: dict[str, str]) -> None:
+        """Archived or unknown names stay askable: traffic keeps names as recorded."""
+        asked = str(self.data.get(name) or "")
+        is_new = asked and asked not in known and asked.isprintable()
+        words = {**known, asked: asked} if is_new else known
+        offer(self, name, [ANY, *words.items()])
 
     def clean_id(self) -> str:
         text = self.cleaned_data["id"].lower()

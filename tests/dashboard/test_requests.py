@@ -10,7 +10,7 @@ import re
 import pytest
 from django.test import AsyncClient
 
-from routerapp.models import DecisionTrace, RoutedRequest
+from routerapp.models import DecisionTrace, RoutedRequest, TaskClass
 from tests.dashboard.recorded import record_traffic
 from tests.factories import a_language_model, a_request, a_user, an_attempt
 
@@ -50,6 +50,7 @@ def test_a_filter_without_matches_offers_to_loosen_it(viewer):
         ("rule=r7", {"rule": "r7"}),
         ("key=batch", {"key": "batch"}),
         ("task=code", {"task": "code"}),
+        ("task=own-tickets", {"task": "own-tickets"}),
         ("origin=playground", {"origin": "playground"}),
         ("min_cost=0.02", {"cost_nusd": 20_000_000}),
         ("min_cost=$0.02", {"cost_nusd": 20_000_000}),
@@ -69,10 +70,17 @@ def test_each_filter_finds_its_requests_and_stays_in_the_links(viewer, query, fi
 
 
 @pytest.mark.parametrize(
-    "query", ["status=nonsense", "min_cost=lots", "id=xyz!", "range=9y", "cursor=nonsense", "task=%00"]
+    "query", ["status=nonsense", "min_cost=lots", "id=xyz!", "range=9y", "cursor=nonsense", "task=%00", "model=%00"]
 )
 def test_a_filter_that_cannot_be_used_is_refused_with_the_page(viewer, query):
     assert viewer.get(f"/requests/?{query}").status_code == 422
+
+
+def test_task_classes_of_the_teams_own_are_offered(viewer):
+    TaskClass.objects.create(slug="own-tickets")
+
+    choices = dict(viewer.get("/requests/").context["form"].fields["task"].choices)
+    assert (choices["own-tickets"], choices["code"]) == ("own-tickets", "Code")
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(viewer):
