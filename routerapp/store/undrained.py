@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Mapping
-from itertools import islice, takewhile
+from array import array
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, Sum
 
 from routerapp.engine.allowances import KEY_PREFIX, TEAM_PREFIX, USER_PREFIX, subject_names
 from routerapp.models import Granularity, Origin, RoutedRequest, SpoolOffset
@@ -24,6 +25,10 @@ from routerapp.store.usage_windows import month_starts_ms
 IDS_PER_QUERY = 500
 NEVER_MS = 2**62
 DAY_MS = 86_400_000
+# Of one attempt; what is recorded beyond it is an error, and must not break the sums.
+MOST_NUSD = 2**56
+MOST_SHARED = 50_000
+Caller = tuple[tuple[str, ...], int]
 # Subject -> nano-dollars of this UTC day and of this UTC month.
 Spend = dict[str, tuple[int, int]]
 _COLUMNS = {"key": KEY_PREFIX, "team": TEAM_PREFIX, "user_hash": USER_PREFIX}
@@ -41,7 +46,7 @@ def spend_of_rows(
 
     Rollups do not know users, and cannot be cut at an instant. Reads every row of the month.
     """
-    undrained = UndrainedSpend(spool_folder, using, before_ms)
+    undrained = UndrainedSpend(spool_folder, using, before_ms, tuple(_COLUMNS[column] for column in columns))
     undrained.read_on(now_ms)
     days: Counter[str] = Counter()
     months: Counter[str] = Counter()
@@ -57,7 +62,7 @@ def spend_of_rows(
                     days[_COLUMNS[column] + name] += part.nusd if part.at_ms >= day_ms else 0
                     months[_COLUMNS[column] + name] += part.nusd
         undrained.forget_drained()
-    return undrained.added_to(days, months, tuple(_COLUMNS[column] for column in columns), now_ms)
+    return undrained.added_to(days, months, now_ms)
 
 
 class _Begun(msgspec.Struct, frozen=True, gc=False, tag_field="record", tag="begin"):
@@ -93,19 +98,26 @@ class UndrainedSpend:
     """Priced requests that are in the spool and not in the database yet. One that is kept reads only what is new at each look:
     a spool may hold hours. Not safe between threads; ask it on one at a time.
 
-    before_ms: requests begun from then on do not count. pause_seconds: rest after each mebibyte, for a process that serves meanwhile.
+    before_ms: requests begun from then on do not count. prefixes: of the subjects asked about. pause_seconds: rest after each mebibyte,
+    for a process that serves meanwhile.
     """
 
     def __init__(
-        self, spool_folder: Path, using: str = "default", before_ms: int = NEVER_MS, pause_seconds: float = 0.0
+        self,
+        spool_folder: Path,
+        using: str = "default",
+        before_ms: int = NEVER_MS,
+        prefixes: tuple[str, ...] = (KEY_PREFIX, TEAM_PREFIX),
+        pause_seconds: float = 0.0,
     ) -> None:
         self._spool = spool_folder
         self._using = using
         self._before_ms = before_ms
         self._pause_seconds = pause_seconds
         self._boots: dict[str, _Boot] = {}
-        # A hundred thousand requests belong to few callers: they share one tuple of names.
-        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._prefixes = prefixes
+        # A hundred thousand requests belong to few callers: they share what says so.
+        self._shared: dict[Caller, Caller] = {}
 
     def of_callers(self, now_ms: int) -> Spend:
         """Of keys and teams, drained or not, up to now. Raises DatabaseError.
@@ -119,7 +131,7 @@ class UndrainedSpend:
             self.forget_drained()
         days = {name: one.day_nusd for name, one in spent.items()}
         months = {name: one.month_nusd for name, one in spent.items()}
-        return self.added_to(days, months, (KEY_PREFIX, TEAM_PREFIX), now_ms)
+        return self.added_to(days, months, now_ms)
 
     def read_on(self, now_ms: int) -> None:
         """What was written since the last time. Raises DatabaseError, and has read nothing then: an outage fills no memory."""
@@ -144,51 +156,40 @@ class UndrainedSpend:
     def forget_drained(self) -> None:
         """Those whose rows are there are in the sums already; call in the transaction that reads the sums."""
         drained = self._drained()
-        rows = RoutedRequest.objects.using(self._using)
         for name, boot in self._boots.items():
             boot.forget_before(drained.get(name, Position()))
-            running = list(boot.running)
-            for start in range(0, len(running), IDS_PER_QUERY):
-                self._forget(boot, rows, running[start : start + IDS_PER_QUERY])
-            kept = 0
-            # A boot is drained in the order in which its requests ended: behind some of which none is there, none is.
-            while some := list(islice(boot.ended, kept, kept + IDS_PER_QUERY)):
-                left = self._forget(boot, rows, some)
-                if left == len(some):
-                    break
-                kept += left
+            boot.forget_found(self._with_rows)
 
-    @staticmethod
-    def _forget(boot: _Boot, rows: QuerySet[RoutedRequest], some: list[str]) -> int:
-        """Those that have rows; returns how many have none."""
-        found = set(rows.filter(id__in=some).values_list("id", flat=True))
-        for request_id in found:
-            boot.forget(request_id)
-        return len(some) - len(found)
+    def _with_rows(self, some: Sequence[str]) -> set[str]:
+        rows = RoutedRequest.objects.using(self._using)
+        return set(rows.filter(id__in=some).values_list("id", flat=True))
 
-    def added_to(
-        self, days: Mapping[str, int], months: Mapping[str, int], prefixes: tuple[str, ...], now_ms: int
-    ) -> Spend:
+    def added_to(self, days: Mapping[str, int], months: Mapping[str, int], now_ms: int) -> Spend:
         day_ms, month_ms = period_start(now_ms, Granularity.DAY), month_starts_ms(now_ms)
         today, month = Counter(days), Counter(months)
         for boot in self._boots.values():
             for (names, day), nusd in boot.sums.items():
                 for name in names if day * DAY_MS >= month_ms else ():
-                    if name.startswith(prefixes):
-                        month[name] += nusd
-                        today[name] += nusd if day * DAY_MS >= day_ms else 0
+                    month[name] += nusd
+                    today[name] += nusd if day * DAY_MS >= day_ms else 0
         return {name: (today[name], month[name]) for name in month.keys() | today.keys() if month[name] or today[name]}
 
     def _take(self, boot: _Boot, at: Position, record: _Begun | _Paid | _Ended | _Judged, month_ms: int) -> None:
         if isinstance(record, _Begun):
             if record.origin != Origin.SAMPLE and month_ms <= record.at_ms < self._before_ms:
-                names = subject_names(record.key, record.team, record.user_hash)
-                boot.begun[record.id] = _Request(record.at_ms // DAY_MS, self._names.setdefault(names, names), at)
+                boot.begun[record.id] = _Request(self._caller_of(record), at)
         elif isinstance(record, _Paid):
-            if record.cost_nusd and record.id in boot.begun:
-                boot.pay(record.id, record.cost_nusd)
-        elif isinstance(record, _Ended) and record.id in boot.begun:
+            if record.cost_nusd:
+                boot.pay(record.id, min(record.cost_nusd, MOST_NUSD))
+        elif isinstance(record, _Ended):
             boot.end(record.id)
+
+    def _caller_of(self, record: _Begun) -> Caller:
+        names = subject_names(record.key, record.team, record.user_hash)
+        caller = tuple(name for name in names if name.startswith(self._prefixes)), record.at_ms // DAY_MS
+        if len(self._shared) > MOST_SHARED:
+            self._shared.clear()
+        return self._shared.setdefault(caller, caller)
 
     def _drained(self) -> dict[str, Position]:
         rows = SpoolOffset.objects.using(self._using).all()
@@ -196,46 +197,99 @@ class UndrainedSpend:
 
 
 class _Request(NamedTuple):
-    """day: of the UTC calendar, from 1970."""
+    """caller: who pays, and on which day of the UTC calendar, from 1970."""
 
-    day: int
-    names: tuple[str, ...]
+    caller: Caller
     place: Position
 
 
+class _Page:
+    """Ended requests that cost something, packed: after an outage of hours there are many. last: where the last of them begins."""
+
+    __slots__ = ("callers", "costs", "ids", "last")
+
+    def __init__(self, entries: Sequence[tuple[str, int, _Request]]) -> None:
+        self.ids = "\n".join(request_id for request_id, _, _ in entries)
+        self.costs = array("q", (nusd for _, nusd, _ in entries))
+        self.callers = tuple(begun.caller for _, _, begun in entries)
+        self.last = max(begun.place for _, _, begun in entries)
+
+
 class _Boot:
-    """Requests of one boot. begun: with and without a price; running, ended: nano-dollars of those that have one, ended ones in the order
-    in which they did; sums: of both, by caller and day."""
+    """Requests of one boot. begun: those that run; running: nano-dollars of those of them that have cost something; pages and newest:
+    those that have ended, in that order; sums: nano-dollars of all, by caller."""
 
     def __init__(self, reader: BootFolder) -> None:
         self.reader = reader
         self.begun: dict[str, _Request] = {}
         self.running: dict[str, int] = {}
-        self.ended: dict[str, int] = {}
-        self.sums: Counter[tuple[tuple[str, ...], int]] = Counter()
+        self.pages: deque[_Page] = deque()
+        self.newest: dict[str, tuple[int, _Request]] = {}
+        self.sums: Counter[Caller] = Counter()
 
     def pay(self, request_id: str, nusd: int) -> None:
-        costs = self.ended if request_id in self.ended else self.running
-        costs[request_id] = costs.get(request_id, 0) + nusd
-        begun = self.begun[request_id]
-        self.sums[begun.names, begun.day] += nusd
+        if begun := self.begun.get(request_id):
+            self.running[request_id] = self.running.get(request_id, 0) + nusd
+            self.sums[begun.caller] += nusd
 
     def end(self, request_id: str) -> None:
-        nusd = self.running.pop(request_id, None)
-        if nusd is not None:
-            self.ended[request_id] = nusd
-        elif request_id not in self.ended:
-            del self.begun[request_id]
-
-    def forget(self, request_id: str) -> None:
-        begun = self.begun.pop(request_id)
-        costs = self.ended if request_id in self.ended else self.running
-        self.sums[begun.names, begun.day] -= costs.pop(request_id)
+        begun, nusd = self.begun.pop(request_id, None), self.running.pop(request_id, None)
+        if begun is None or nusd is None:
+            return
+        self.newest[request_id] = nusd, begun
+        if len(self.newest) >= IDS_PER_QUERY:
+            self.pages.append(_Page([(one, *entry) for one, entry in self.newest.items()]))
+            self.newest.clear()
 
     def forget_before(self, position: Position) -> None:
         """The drainer is done with all that begins before its position: in the database, or set aside as unreadable."""
-        for request_id in list(takewhile(lambda one: self.begun[one].place < position, self.ended)):
-            self.forget(request_id)
+        while self.pages and self.pages[0].last < position:
+            page = self.pages.popleft()
+            for caller, nusd in zip(page.callers, page.costs, strict=True):
+                self._subtract(caller, nusd)
+        for request_id in list(takewhile(lambda one: self.newest[one][1].place < position, self.newest)):
+            self._forget_newest(request_id)
+
+    def forget_found(self, with_rows: Callable[[Sequence[str]], set[str]]) -> None:
+        """with_rows: which of these requests have rows. A boot is drained in the order in which its requests ended: behind some of which
+        none is there, none is. Those that have not ended are closed by a drainer when their worker is gone."""
+        running = list(self.running)
+        for start in range(0, len(running), IDS_PER_QUERY):
+            for request_id in with_rows(running[start : start + IDS_PER_QUERY]):
+                self._subtract(self.begun.pop(request_id).caller, self.running.pop(request_id))
+        is_there = True
+        kept: list[_Page] = []
+        try:
+            while self.pages and is_there:
+                page = self.pages[0]
+                found = with_rows(page.ids.split("\n"))
+                is_there = bool(found)
+                self.pages.popleft()
+                kept += self._left_of(page, found) if found else [page]
+        finally:
+            self.pages.extendleft(reversed(kept))
+        some = list(self.newest) if is_there else []
+        for start in range(0, len(some), IDS_PER_QUERY):
+            for request_id in with_rows(some[start : start + IDS_PER_QUERY]):
+                self._forget_newest(request_id)
+
+    def _left_of(self, page: _Page, found: set[str]) -> list[_Page]:
+        left = []
+        for request_id, caller, nusd in zip(page.ids.split("\n"), page.callers, page.costs, strict=True):
+            if request_id in found:
+                self._subtract(caller, nusd)
+            else:
+                left.append((request_id, nusd, _Request(caller, page.last)))
+        return [_Page(left)] if left else []
+
+    def _forget_newest(self, request_id: str) -> None:
+        nusd, begun = self.newest.pop(request_id)
+        self._subtract(begun.caller, nusd)
+
+    def _subtract(self, caller: Caller, nusd: int) -> None:
+        self.sums[caller] -= nusd
+        if not self.sums[caller]:
+            del self.sums[caller]
 
 
 def _row_sums(column: str, now_ms: int, before_ms: int, using: str) -> list[tuple[str, int, int]]:

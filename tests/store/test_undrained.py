@@ -125,6 +125,33 @@ def test_one_that_is_kept_says_at_every_moment_what_a_fresh_look_says(tmp_path: 
     assert number > 0
 
 
+def test_a_long_backlog_is_packed_and_counts_the_same_while_it_is_drained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("routerapp.store.undrained.IDS_PER_QUERY", 20)
+    journal, kept, spool = (
+        small_journal(tmp_path, segment_bytes=30_000),
+        UndrainedSpend(tmp_path / "spool"),
+        tmp_path / "spool",
+    )
+    journal.append(begin(500))
+    for number in range(1, 301):
+        journal_request(journal, number)
+    total = sum(end(number).cost_nusd or 0 for number in range(1, 301))
+    places = iter(range(1_000))
+    with Drainer("default", tmp_path) as drainer:
+        for _ in range(6):
+            assert kept.of_callers(AT_MS)["key:mobile"] == (total, total)
+            stop_at = next(places) + 2
+            drainer.drain_once(lambda stop_at=stop_at: next(places) > stop_at)
+        drainer.drain_once()
+        journal.append(end(500, cost_nusd=None))
+        journal.close()
+        drainer.drain_once()
+    assert kept.of_callers(AT_MS) == spend_of_callers(spool, AT_MS)
+    assert kept.of_callers(AT_MS)["key:mobile"] == (total, total)
+
+
 def test_one_that_is_kept_reads_each_record_once_and_nothing_while_the_database_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
