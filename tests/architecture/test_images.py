@@ -1,4 +1,4 @@
-"""Pictures of the documentation: each is there, is shown somewhere, is small, and is one that `make tour` takes."""
+"""Pictures of the documentation: each is there, is shown somewhere, is small, and is one that `make tour` takes or a benchmark draws."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_picture_is_shown():
 
 @pytest.mark.parametrize("path", sorted(IMAGES.iterdir()), ids=lambda path: path.name)
 def test_a_picture_is_small(path):
-    assert path.suffix == ".png"
+    assert path.suffix in (".png", ".svg")
     assert path.stat().st_size <= MOST_BYTES
 
 
@@ -45,7 +45,13 @@ def test_all_pictures_together_are_small():
 def test_every_picture_is_one_the_tour_takes():
     pictures = (ROOT / "tests" / "browser" / "screenshots.py").read_text()
 
-    assert {path.stem for path in IMAGES.iterdir()} == set(re.findall(r'Picture\("([a-z-]+)"', pictures))
+    assert {path.stem for path in IMAGES.glob("*.png")} == set(re.findall(r'Picture\("([a-z-]+)"', pictures))
+
+
+def test_every_chart_is_one_that_a_benchmark_draws():
+    code = "".join(path.read_text() for path in (ROOT / "benchmarks").glob("*.py"))
+
+    assert [path.name for path in IMAGES.glob("*.svg") if path.name not in code] == []
 
 
 def test_every_picture_has_words_for_who_cannot_see_it():
