@@ -106,6 +106,7 @@ class SnapshotKeeper:
         self._turn = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="database")
         self._poller: asyncio.Task[None] | None = None
+        self._reporting: asyncio.Future[None] | None = None
         self._started_ms = runtime.clock.now_ms()
         self._unrestored = frozenset({"key", "team", "user_hash"})
 
@@ -167,6 +168,9 @@ class SnapshotKeeper:
             self._poller.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._poller
+        if self._reporting is not None:
+            # A thread cannot be cancelled: its row must not come after it was taken away.
+            await asyncio.wait((self._reporting,), timeout=THREADS_MEET_SECONDS)
         with contextlib.suppress(DatabaseError):
             await self.in_thread(retire_worker, self._runtime.journal.boot_id)
         meeting, loop = threading.Barrier(THREADS), asyncio.get_running_loop()
@@ -206,7 +210,10 @@ class SnapshotKeeper:
         if runtime.has_snapshot:
             revision, serial = runtime.snapshot.config.revision, runtime.snapshot.serial
         state = {**self._identity, **runtime.report()}
-        await self.in_thread(report_worker, runtime.journal.boot_id, revision, serial, state)
+        self._reporting = asyncio.ensure_future(
+            self.in_thread(report_worker, runtime.journal.boot_id, revision, serial, state)
+        )
+        await asyncio.shield(self._reporting)
 
     async def _restore_spend(self, config: Config) -> None:
         """Book what was spent before this worker started, once: of keys and teams at the first chance, of users once one is limited.

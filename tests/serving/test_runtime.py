@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import threading
+import time
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -126,6 +128,27 @@ async def test_opens_on_the_database_and_follows_it_within_two_seconds(folder):
         assert os.stat(folder / "snapshot.last-good").st_mode & 0o777 == 0o600
     finally:
         await runtime.close(1)
+    assert not await WorkerReport.objects.filter(worker=runtime.journal.boot_id).aexists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_collector")
+async def test_a_report_that_is_being_written_while_it_stops_leaves_no_row(folder, monkeypatch):
+    await sync_to_async(catalogue)()
+    is_writing, write = threading.Event(), startup.report_worker
+
+    def slowly(*report: object) -> None:
+        is_writing.set()
+        time.sleep(0.5)
+        write(*report)
+
+    monkeypatch.setattr(startup, "report_worker", slowly)
+    runtime = await startup.open_runtime(settings)
+    async with asyncio.timeout(10):
+        while not is_writing.is_set():
+            await asyncio.sleep(0.01)
+    await runtime.close(1)
+
     assert not await WorkerReport.objects.filter(worker=runtime.journal.boot_id).aexists()
 
 
