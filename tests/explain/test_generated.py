@@ -1,4 +1,4 @@
-"""Generated changes, 800 or as many as SIGNALBOX_TEST_CHANGES says: each chooses the target, one step less and smaller ones do not.
+"""Generated changes, 400 or as many as GENERATED_CHANGES says: each chooses the target, one step less and smaller ones do not.
 
 And `none` survives looking everywhere.
 """
@@ -25,7 +25,7 @@ from tests.explain.explainable import a_case
 
 pytestmark = pytest.mark.long
 PARTS = 4
-CHANGES = int(os.environ.get("SIGNALBOX_TEST_CHANGES", "800")) // PARTS
+CHANGES = int(os.environ.get("GENERATED_CHANGES", "400")) // PARTS
 LOOKED_ALL_OVER = 150
 TARGETS = 4
 NONE = "none by one change"
